@@ -1,0 +1,211 @@
+"""The one place that names numba's options: decorator, disk cache, threads.
+
+numba's own disk cache keys an entry by the file of the cached function and does not notice an
+edit in another file that it calls. Kernels call each other across files, so this package keeps a
+folder of its own, named by a hash of everything that a compiled kernel depends on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+from . import blas_library
+
+# Never nnan or ninf: they would let LLVM delete the checks for NaN and infinity.
+FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _preload_tbb() -> None:
+    """Make the `tbb` wheel's library findable; numba asks the dynamic linker by bare name."""
+    if sys.platform != "linux":
+        return
+    library = Path(sys.prefix) / "lib" / "libtbb.so.12"
+    if library.exists():
+        try:
+            ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+        except OSError:
+            pass  # omp or workqueue serve as well, with a slower launch
+
+
+_preload_tbb()
+
+
+def source_hash() -> str:
+    """Hash of all kernel sources, numba's version and the BLAS in use: the cache folder's name.
+
+    Globals are constants to numba, so whatever a kernel was compiled against belongs in here.
+    """
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in sorted(here.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    for fact in (numba.__version__, blas_library.NAME, sys.implementation.cache_tag):
+        digest.update(str(fact).encode())
+    return digest.hexdigest()[:16]
+
+
+def _user_cache_folder() -> Path:
+    if "FASTDL_CACHE_DIR" in os.environ:
+        return Path(os.environ["FASTDL_CACHE_DIR"])
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "fastdl"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "fastdl"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastdl"
+
+
+@functools.cache
+def cache_folder() -> Path | None:
+    """Folder of this version's compiled kernels, or None where nothing can be written."""
+    try:
+        folder = _user_cache_folder() / f"kernels-{source_hash()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: no home directory
+        return None
+
+
+class _Locator(_CacheLocator):
+    """Where numba keeps our functions' cache files; other functions are not affected."""
+
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        self._name = f"{Path(py_file).stem}-{py_func.__code__.co_firstlineno}"
+
+    def get_cache_path(self) -> str:
+        return str(cache_folder())
+
+    def ensure_cache_path(self) -> None:
+        pass
+
+    def get_source_stamp(self) -> str:
+        return "in the folder's name"
+
+    def get_disambiguator(self) -> str:
+        return self._name
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator:
+        return cls(py_func, py_file)
+
+
+class _CacheImpl(CompileResultCacheImpl):
+    _locator_classes = [_Locator]
+
+
+class _KernelCache(FunctionCache):
+    _impl_class = _CacheImpl
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:  # a full disk costs a recompilation next time, not this run
+            pass
+
+
+def jit(function: F | None = None, *, parallel: bool = False, inline: bool = False) -> Any:
+    """Compile a kernel lazily, with the package's options and disk cache.
+
+    ``parallel=True`` is for a kernel with a ``prange``: it is called under the package's own
+    thread count. ``inline=True`` is for helpers that are only called from other kernels; they are
+    compiled into their callers and so are not cached by themselves.
+    """
+    if function is None:
+        return functools.partial(jit, parallel=parallel, inline=inline)
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True}
+    if inline or numba.config.DISABLE_JIT:
+        return numba.njit(**options)(function)
+    kernel = numba.njit(parallel=parallel, **options)(function)
+    if cache_folder() is not None:
+        kernel._cache = _KernelCache(function)
+    return _on_our_threads(kernel) if parallel else kernel
+
+
+# ---------------------------------------------------------------------------- threads
+_threads = numba.config.NUMBA_NUM_THREADS
+_entry = threading.RLock()
+
+
+def _on_our_threads(kernel: Any) -> Any:
+    """Call a parallel kernel with our thread count and leave the caller's own setting as it was."""
+
+    @functools.wraps(kernel.py_func)
+    def call(*arguments: Any) -> None:
+        before = numba.get_num_threads()
+        if before == _threads and _layer_is_threadsafe():
+            kernel(*arguments)
+            return
+        with _guard():
+            numba.set_num_threads(_threads)
+            try:
+                kernel(*arguments)
+            finally:
+                numba.set_num_threads(before)
+
+    call.kernel = kernel  # type: ignore[attr-defined]
+    return call
+
+
+_threadsafe: bool | None = None
+
+
+def _layer_is_threadsafe() -> bool:
+    """Whether two Python threads may be in parallel regions at once; workqueue would abort."""
+    global _threadsafe
+    if _threadsafe is None:
+        _threadsafe = threading_layer() != "workqueue"
+    return _threadsafe
+
+
+@contextmanager
+def _guard() -> Iterator[None]:
+    if _layer_is_threadsafe():
+        yield
+    else:
+        with _entry:
+            yield
+
+
+@functools.cache
+def threading_layer() -> str:
+    """Name of numba's threading layer: "tbb", "omp" or "workqueue"."""
+    from numba.np.ufunc.parallel import _launch_threads
+
+    with _entry:
+        _launch_threads()
+    return str(numba.threading_layer())
+
+
+def set_num_threads(n: int) -> None:
+    """Use ``n`` threads for large work, in the whole process. Results do not depend on it."""
+    global _threads
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"set_num_threads expects an int, got {type(n).__name__}.")
+    limit = numba.config.NUMBA_NUM_THREADS
+    if not 1 <= n <= limit:
+        raise ValueError(
+            f"set_num_threads expects 1 to {limit} on this machine, got {n}. "
+            "Set the environment variable NUMBA_NUM_THREADS before the import to raise the limit."
+        )
+    _threads = n
+
+
+def get_num_threads() -> int:
+    """Number of threads that large work is spread over."""
+    return _threads
