@@ -20,12 +20,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.extending import overload
 
 from . import blas_library
 
 # Never nnan or ninf: they would let LLVM delete the checks for NaN and infinity.
 FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
+
+# Only explicit prange loops: numba's own search for parallel array expressions costs compile time.
+_PRANGE_ONLY = {
+    "prange": True,
+    "comprehension": False,
+    "reduction": False,
+    "inplace_binop": False,
+    "setitem": False,
+    "numpy": False,
+    "stencil": False,
+    "fusion": False,
+}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -86,6 +100,7 @@ class _Locator(_CacheLocator):
     """Where numba keeps our functions' cache files; other functions are not affected."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        self._py_file = py_file
         self._name = f"{Path(py_file).stem}-{py_func.__code__.co_firstlineno}"
 
     def get_cache_path(self) -> str:
@@ -119,31 +134,63 @@ class _KernelCache(FunctionCache):
             pass
 
 
-def jit(function: F | None = None, *, parallel: bool = False, inline: bool = False) -> Any:
+def jit(
+    function: F | None = None, *, parallel: bool | str = False, inline: bool = False
+) -> Any:
     """Compile a kernel lazily, with the package's options and disk cache.
 
-    ``parallel=True`` is for a kernel with a ``prange``: it is called under the package's own
-    thread count. ``inline=True`` is for helpers that are only called from other kernels; they are
-    compiled into their callers and so are not cached by themselves.
+    ``parallel=True`` is for a kernel with a ``prange``, ``parallel="within"`` for one that calls
+    such kernels; Python calls both through ``backend.ops``,
+    under the package's own thread count. ``inline=True`` is for helpers that are only called from
+    other kernels; they are compiled into their callers and so are not cached by themselves.
     """
     if function is None:
         return functools.partial(jit, parallel=parallel, inline=inline)
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True}
-    if inline or numba.config.DISABLE_JIT:
+    if inline:  # without wrappers for Python and C, which cost a third of the compile time
+        options.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    if inline or not numba_is_compiling():
         return numba.njit(**options)(function)
-    kernel = numba.njit(parallel=parallel, **options)(function)
+    kernel = numba.njit(parallel=_PRANGE_ONLY if parallel is True else False, **options)(function)
+    kernel.spreads_work = bool(parallel)
     if cache_folder() is not None:
         kernel._cache = _KernelCache(function)
-    return _on_our_threads(kernel) if parallel else kernel
+    return kernel
+
+
+def numba_is_compiling() -> bool:
+    """False where NUMBA_DISABLE_JIT is set and kernels run as plain Python."""
+    return not numba.config.DISABLE_JIT
 
 
 # ---------------------------------------------------------------------------- threads
+def set_task_size(n: int) -> int:
+    """Inside a kernel: iterations of the next ``prange`` handed out at a time; returns the old one.
+
+    0 is numba's default, one piece a thread; 1 suits tasks of unequal size. (This body: JIT off.)
+    """
+    return 0
+
+
+# By name, as numba's own lowering calls it: its public function is a ctypes pointer, which would
+# keep every kernel that calls it out of the disk cache.
+_set_task_size = types.ExternalFunction("set_parallel_chunksize", types.uint32(types.uint32))
+
+
+@overload(set_task_size)
+def _set_task_size_compiled(n):  # type: ignore[no-untyped-def]
+    threading_layer()  # numba publishes the symbol when it starts its threads
+    return lambda n: _set_task_size(n)
+
+
 _threads = numba.config.NUMBA_NUM_THREADS
 _entry = threading.RLock()
 
 
-def _on_our_threads(kernel: Any) -> Any:
+def on_our_threads(kernel: Any) -> Any:
     """Call a parallel kernel with our thread count and leave the caller's own setting as it was."""
+    if not kernel.spreads_work:
+        return kernel
 
     @functools.wraps(kernel.py_func)
     def call(*arguments: Any) -> None:
@@ -158,7 +205,6 @@ def _on_our_threads(kernel: Any) -> Any:
             finally:
                 numba.set_num_threads(before)
 
-    call.kernel = kernel  # type: ignore[attr-defined]
     return call
 
 
