@@ -1,0 +1,127 @@
+"""What every layer is: forward, backward, and one description of itself.
+
+A layer names its parameters, states and configuration once, in three class attributes. Saving,
+checkpoints, summaries and networks read those; nothing else knows a layer's inside.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..kernels.backend import ops  # noqa: F401  (what subclasses compute with)
+
+Context = dict[str, Any]
+
+registry: dict[str, type[Layer]] = {}
+
+
+class Parameter:
+    """A parameter of a layer; assigning an array writes through to wherever its values live."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Layer | None, owner: type[Layer]) -> Any:
+        return self if layer is None else layer.__dict__.get(self.name)
+
+    def __set__(self, layer: Layer, value: Any) -> None:
+        held = layer.__dict__.get(self.name)
+        if held is value and held is not None:
+            return
+        if value is None or held is None:
+            layer.__dict__[self.name] = None if value is None else np.array(value, layer.dtype)
+            Layer.bindings += 1
+            return
+        value = np.asarray(value)
+        if value.dtype.kind not in "fiub":
+            raise TypeError(f"{layer}.{self.name} got dtype {value.dtype}; expected real numbers.")
+        if value.shape != held.shape and value.size != held.size:
+            raise ValueError(
+                f"{layer}.{self.name} has shape {held.shape}, got an array of shape {value.shape}."
+            )
+        held[...] = value.reshape(held.shape)
+
+    def bind(self, layer: Layer, view: np.ndarray) -> None:
+        """Move the values into ``view`` and hold it from now on."""
+        view[...] = layer.__dict__[self.name]
+        layer.__dict__[self.name] = view
+        Layer.bindings += 1
+
+
+class Layer:
+    """Base of all layers; a subclass defines ``forward(x)`` and ``backward(dout)``.
+
+    A subclass of your own needs no more than the two methods. To have its weights trained, saved
+    and checkpointed, name them in ``parameter_names``, keep each gradient under ``"d" + name``,
+    and name further arrays that belong to its state in ``state_names``. ``config_names`` are the
+    constructor's arguments, kept under the same attribute names.
+
+    >>> import numpy as np
+    >>> from fastdl import Layer, Sequential, Dense
+    >>> class Scale(Layer):
+    ...     parameter_names = ("factor",)
+    ...     def __init__(self):
+    ...         self.factor = np.ones(1)
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return x * self.factor
+    ...     def backward(self, dout):
+    ...         self.dfactor = np.sum(dout * self.x).reshape(1)
+    ...         return dout * self.factor
+    >>> sorted(Sequential(Dense(3, 2), Scale()).parameters())
+    ['W0', 'b0', 'factor1']
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]] = ()
+    state_names: ClassVar[tuple[str, ...]] = ()
+    config_names: ClassVar[tuple[str, ...]] = ()
+    bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
+
+    training: bool = True
+    trainable: bool = True
+    dtype: np.dtype[Any] = np.dtype(np.float64)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in cls.parameter_names:
+            if not isinstance(getattr(cls, name, None), Parameter):
+                setattr(cls, name, Parameter(name))
+        registry[cls.__name__] = cls
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """The layer's output for a batch x."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward.")
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """The gradient at the input from the gradient ``dout`` at the output."""
+        raise NotImplementedError(f"{type(self).__name__} does not define backward.")
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The parameters that exist so far, by name."""
+        found = {name: getattr(self, name) for name in self.parameter_names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def states(self) -> dict[str, np.ndarray]:
+        """Arrays that are not trained but belong to the layer, such as running means."""
+        found = {name: getattr(self, name, None) for name in self.state_names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, as JSON can hold them."""
+        found = {name: getattr(self, name) for name in self.config_names}
+        if self.parameter_names and "dtype" in self.__dict__:
+            found["dtype"] = self.dtype.name
+        return found
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.config_names)
+        return f"{type(self).__name__}({inside})"
+
+
+def required(saved: Any, layer: Layer) -> Any:
+    """What forward kept for backward; an error that says so where there was no forward."""
+    if saved is None:
+        raise ValueError(f"{type(layer).__name__}.backward was called before forward.")
+    return saved
