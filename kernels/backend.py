@@ -40,6 +40,8 @@ _active = ""
 def _point_ops_at(backend: str) -> None:
     global _active
     for file in FILES:
+        if file in ("batchnorm", "layernorm", "dropout", "matmul"):  # TEMP
+            continue
         folder = ".reference" if backend == "numpy" else ""
         module = importlib.import_module(f"{folder}.{file}", __package__)
         for name in kernel_names(file):

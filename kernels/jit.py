@@ -143,10 +143,14 @@ def jit(
     such kernels; Python calls both through ``backend.ops``,
     under the package's own thread count. ``inline=True`` is for helpers that are only called from
     other kernels; they are compiled into their callers and so are not cached by themselves.
+    ``strict=True`` is for helpers whose roundings are the algorithm: their operations stay as
+    written, in callers with the fast-math flags too, and LLVM must inline them.
     """
     if function is None:
-        return functools.partial(jit, parallel=parallel, inline=inline)
+        return functools.partial(jit, parallel=parallel, inline=inline, strict=strict)
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True}
+    if strict:
+        options |= {"fastmath": False, "forceinline": True}
     if inline:  # without wrappers for Python and C, which cost a third of the compile time
         options.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
     if inline or not numba_is_compiling():

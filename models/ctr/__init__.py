@@ -1,0 +1,5 @@
+"""Click-through-rate models."""
+
+from .mlp import CTRPredictionNetwork
+
+__all__ = ["CTRPredictionNetwork"]

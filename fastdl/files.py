@@ -1,0 +1,101 @@
+"""Files that are whole or absent, and safetensors files that describe themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT_VERSION = 1
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``.
+
+    A reader sees the old file or the new one; a kill, a full disk or an error leaves the old one.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """``text`` as UTF-8, atomically."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8") and None)
+
+
+def write_arrays(
+    path: str | os.PathLike[str], arrays: dict[str, np.ndarray], description: dict[str, Any]
+) -> None:
+    """Arrays and a JSON description as one safetensors file, with a checksum, atomically."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    text = json.dumps({"format_version": FORMAT_VERSION, **description})
+    metadata = {"fastdl": text, "checksum": _checksum(arrays, text)}
+    write_atomically(path, lambda temporary: save_file(arrays, str(temporary), metadata))
+
+
+def read_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and description of a file by ``write_arrays`` whose description has this "kind".
+
+    Raises FileNotFoundError where there is no such file; ValueError where it is not such a file,
+    is damaged, or was written by a newer version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        with safe_open(str(path), framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text = metadata["fastdl"]
+        description = json.loads(text)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or not a safetensors file: {error}") from None
+    except (KeyError, json.JSONDecodeError):
+        raise ValueError(f"{path} was not written by fastdl: its description is missing.") from None
+    version = description.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format version {version}; this fastdl reads up to {FORMAT_VERSION}. "
+            "Install a newer fastdl."
+        )
+    if metadata.get("checksum") != _checksum(arrays, text):
+        raise ValueError(f"{path} is damaged: its checksum does not fit its content.")
+    if description.get("kind") != kind:
+        raise ValueError(f"{path} holds a {description.get('kind')}; expected a {kind}.")
+    return arrays, description
+
+
+def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
+    crc = zlib.crc32(text.encode())
+    for name in sorted(arrays):
+        crc = zlib.crc32(f"{name}{arrays[name].shape}{arrays[name].dtype}".encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8), crc)
+    return f"{crc:08x}"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

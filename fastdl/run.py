@@ -1,0 +1,167 @@
+"""A run of training: where it stands, and how that is written down and taken up again."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import checkpoint, schedules
+from .callbacks import Callback, checkpoint_files
+from .files import read_arrays, write_arrays
+from .network import Network
+from .optimizers import KernelOptimizer
+
+HISTORY = ("epoch", "loss", "val_loss", "val_accuracy", "lr", "seconds")
+
+
+class Run:
+    """The state of a run, as callbacks see it.
+
+    epoch: epochs finished; step: steps taken in all; epoch_step: steps taken in this epoch;
+    losses: every step's loss; history: a dict of columns with one entry an epoch; order: the rows
+    of the data as this epoch takes them.
+    """
+
+    def __init__(
+        self, network: Any, optimizer: Any, rng: np.random.Generator | None,
+        callbacks: list[Callback], settings: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.network, self.optimizer, self.rng = network, optimizer, rng
+        self.callbacks = callbacks
+        self.settings = settings  # what must be the same when a run is resumed
+        self.epochs: int = settings["epochs"]
+        self.batch_size: int = settings["batch_size"]
+        self.steps_per_epoch: int = settings["steps_per_epoch"]
+        self.epoch = self.step = self.epoch_step = 0
+        self.losses: list[float] = []
+        self.history: dict[str, list[Any]] = {name: [] for name in HISTORY}
+        self.order = np.arange(settings["rows"])
+        self.stop = False
+        self.finished = False  # True in on_end, unless an error ended the run
+        self.last_checkpoint: Path | None = None
+
+    def network_arrays(self) -> dict[str, np.ndarray]:
+        """Parameters and states of the network by name."""
+        return checkpoint.network_arrays(self.network)
+
+    def load_network_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        """Put such arrays back."""
+        checkpoint.load_arrays(self.network, arrays, "the kept weights")
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the run to one file, atomically."""
+        if not isinstance(self.network, Network) or not isinstance(self.optimizer, KernelOptimizer):
+            raise TypeError(
+                "Checkpoints need a fastdl.Network and one of fastdl's optimizers; got "
+                f"{type(self.network).__name__} and {type(self.optimizer).__name__}."
+            )
+        arrays = {f"network/{k}": v for k, v in self.network_arrays().items()}
+        arrays |= {f"optimizer/{k}": v for k, v in self.optimizer.states().items()}
+        arrays |= {"order": self.order, "losses": np.array(self.losses)}
+        generators = []
+        for i, rng in enumerate(self._generators()):
+            known, parts = checkpoint.random_state(rng)
+            generators.append(known)
+            arrays |= {f"random{i}/{k}": v for k, v in parts.items()}
+        for i, callback in enumerate(self.callbacks):
+            arrays |= {f"callback{i}/{k}": v for k, v in callback.arrays().items()}
+        write_arrays(path, arrays, self._description(generators))
+
+    def _description(self, generators: list[dict[str, Any]]) -> dict[str, Any]:
+        schedule = self.optimizer.schedule
+        return {
+            "kind": "checkpoint",
+            **checkpoint.describe(self.network),
+            "optimizer": {
+                "class": type(self.optimizer).__name__,
+                "config": self.optimizer.config(),
+                "t": self.optimizer.t,
+                "lr": self.optimizer.lr,
+                "schedule": None if schedule is None else schedule.state(),
+            },
+            "settings": self.settings,
+            "progress": [self.epoch, self.step, self.epoch_step, self.stop],
+            "history": self.history,
+            "random": generators,
+            "callbacks": [[type(c).__name__, c.state()] for c in self.callbacks],
+        }
+
+    def _generators(self) -> list[np.random.Generator | None]:
+        """The Trainer's source of randomness, NumPy's global state, and the layers' own."""
+        own = [getattr(layer, "rng", None) for layer in self.network.layers]
+        return [self.rng, None, *(rng for rng in own if rng is not None)]
+
+    def resume(self, source: str | PathLike[str]) -> bool:
+        """Take up the newest usable checkpoint of a folder, or the one of a file.
+
+        False where the folder has none yet. Raises ValueError where a checkpoint is of another
+        network, optimizer or setting, or where every one is damaged.
+        """
+        source = Path(source)
+        if source.is_file():
+            self._load(source)
+            return True
+        files = checkpoint_files(source) if source.is_dir() else []
+        for path in reversed(files):
+            try:
+                content = read_arrays(path, "checkpoint")
+            except ValueError:
+                if path == files[0]:
+                    raise
+                continue
+            self._load(path, content)
+            return True
+        return False
+
+    def _load(self, path: Path, content: Any = None) -> None:
+        arrays, known = read_arrays(path, "checkpoint") if content is None else content
+        self._check(known, path)
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        for name, array in arrays.items():
+            place, _, rest = name.partition("/")
+            parts.setdefault(place, {})[rest] = array
+        checkpoint.load_arrays(self.network, parts.get("network", {}), str(path))
+        self._load_optimizer(known["optimizer"], parts.get("optimizer", {}))
+        for i, rng in enumerate(self._generators()):
+            checkpoint.set_random_state(rng, known["random"][i], parts.get(f"random{i}", {}))
+        for i, callback in enumerate(self.callbacks):
+            callback.load_state(known["callbacks"][i][1], parts.get(f"callback{i}", {}))
+        self.epoch, self.step, self.epoch_step, self.stop = known["progress"]
+        self.history = known["history"]
+        self.losses = arrays["losses"].tolist()
+        self.order = arrays["order"]
+        self.last_checkpoint = path
+
+    def _load_optimizer(self, known: dict[str, Any], states: dict[str, np.ndarray]) -> None:
+        self.optimizer.load_states(states)
+        self.optimizer.t, self.optimizer.lr = known["t"], known["lr"]
+        if known["schedule"] is not None:
+            if self.optimizer.schedule is None:
+                self.optimizer.schedule = schedules.from_description(known["config"]["lr"])
+            self.optimizer.schedule.load_state(known["schedule"])
+
+    def _check(self, known: dict[str, Any], path: Path) -> None:
+        mine = {
+            **{name: value for name, value in self.settings.items() if name != "epochs"},
+            **checkpoint.describe(self.network),
+            "optimizer": type(self.optimizer).__name__,
+            "callbacks": [type(c).__name__ for c in self.callbacks],
+            "random": len(self._generators()),
+        }
+        theirs = {
+            **known["settings"],
+            **{name: known[name] for name in ("network", "layers", "loss")},
+            "optimizer": known["optimizer"]["class"],
+            "callbacks": [name for name, _ in known["callbacks"]],
+            "random": len(known["random"]),
+        }
+        for name, value in json.loads(json.dumps(mine)).items():
+            if theirs.get(name) != value:
+                raise ValueError(
+                    f"{path} cannot be resumed: its {name} is {theirs.get(name)!r}, this run's is "
+                    f"{value!r}."
+                )
