@@ -46,7 +46,7 @@ class Loss(Layer):
         self.shape = x.shape
         rows = self.rows(x)
         check_batch(rows, "x")
-        self.t = self.targets(t, rows)
+        self.t = self.targets(t, rows.shape, rows.dtype)
         check_finite(self.t, "t", self.one_hot)
         self.row_scale = row_scale(sample_weight, len(rows))
         self.y = np.empty_like(rows)
@@ -65,14 +65,15 @@ class Loss(Layer):
         """x as (N, C)."""
         return x.reshape(len(x), -1) if x.ndim > 1 else x.reshape(-1, 1)
 
-    def targets(self, t: ArrayLike, x: np.ndarray) -> np.ndarray:
-        """t as (N, C) in x's dtype."""
-        array = as_real(t, x.dtype, "t")
-        if array.shape != self.shape and array.size == x.size and array.ndim <= 2:
-            array = array.reshape(x.shape)  # (N,) beside (N, 1)
-        elif array.shape != self.shape:
+    def targets(self, t: ArrayLike, rows: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        """t as (N, C), the shape ``rows``, in the output's dtype."""
+        array = as_real(t, dtype, "t")
+        if array.shape == rows:
+            return array
+        beside = array.ndim <= 2 and array.size == rows[0] * rows[1]  # (N,) beside (N, 1)
+        if array.shape != self.shape and not beside:
             raise ValueError(f"t has shape {array.shape}; expected {self.shape}, the output's.")
-        return array.reshape(x.shape)
+        return array.reshape(rows)
 
 
 def row_scale(sample_weight: ArrayLike | None, rows: int) -> np.ndarray:
@@ -107,18 +108,19 @@ class SoftmaxCrossEntropy(Loss):
 
     kind = kinds.SOFTMAX_CROSS_ENTROPY
 
-    def targets(self, t: ArrayLike, x: np.ndarray) -> np.ndarray:
+    def targets(self, t: ArrayLike, rows: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         array = np.asarray(t)
-        if array.ndim == 1 and array.dtype.kind in "iub" and x.shape[1] > 1:
-            if array.shape != (len(x),):
-                raise ValueError(f"t has shape {array.shape}; expected ({len(x)},) class indices.")
-            if array.size and not (0 <= array.min() and array.max() < x.shape[1]):
+        N, C = rows
+        if array.ndim == 1 and array.dtype.kind in "iub" and C > 1:
+            if array.shape != (N,):
+                raise ValueError(f"t has shape {array.shape}; expected ({N},) class indices.")
+            if not (0 <= array.min() and array.max() < C):
                 raise ValueError(
                     f"t has class indices from {array.min()} to {array.max()}; expected 0 to "
-                    f"{x.shape[1] - 1} for an output of {x.shape[1]} columns."
+                    f"{C - 1} for an output of {C} columns."
                 )
-            return np.eye(x.shape[1], dtype=x.dtype)[array.astype(np.intp)]
-        found = super().targets(t, x)
+            return np.eye(C, dtype=dtype)[array.astype(np.intp)]
+        found = super().targets(t, rows, dtype)
         if (found < 0).any():
             raise ValueError("t has negative values; expected class indices or distributions.")
         return found
@@ -132,8 +134,8 @@ class SigmoidCrossEntropy(Loss):
 
     kind = kinds.SIGMOID_CROSS_ENTROPY
 
-    def targets(self, t: ArrayLike, x: np.ndarray) -> np.ndarray:
-        found = super().targets(t, x)
+    def targets(self, t: ArrayLike, rows: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        found = super().targets(t, rows, dtype)
         if (found < 0).any() or (found > 1).any():
             raise ValueError(
                 f"t has values from {found.min()} to {found.max()}; SigmoidCrossEntropy expects "

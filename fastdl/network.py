@@ -168,12 +168,7 @@ class Network:
             raise ValueError(f"x has shape {x.shape}; expected (N, {plan.inputs}).")
         loss: Loss = self.loss_layer
         loss.shape = (len(x), plan.outputs)
-        return x, loss.targets(t, _shape_of(loss.shape, x.dtype))
-
-
-def _shape_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """An array of this shape without memory of its own, for checks of shapes."""
-    return np.broadcast_to(np.zeros((), dtype), shape)
+        return x, loss.targets(t, loss.shape, x.dtype)
 
 
 class Sequential(Network):

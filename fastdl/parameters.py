@@ -17,12 +17,12 @@ class Slot(NamedTuple):
     layer: Layer
     name: str
     start: int
+    stop: int
     shape: tuple[int, ...]
 
     def view(self, flat: np.ndarray) -> np.ndarray:
         """This parameter's part of a flat array, in its shape."""
-        size = int(np.prod(self.shape))
-        return flat[self.start : self.start + size].reshape(self.shape)
+        return flat[self.start : self.stop].reshape(self.shape)
 
 
 class Store:
@@ -115,8 +115,9 @@ def _slots(layers: Sequence[Layer]) -> list[Slot]:
     for i, layer in enumerate(layers):
         if layer.trainable:
             for name, array in layer.parameters().items():
-                slots.append(Slot(f"{name}{i}", layer, name, start, array.shape))
-                start += array.size
+                stop = start + array.size
+                slots.append(Slot(f"{name}{i}", layer, name, start, stop, array.shape))
+                start = stop
     return slots
 
 

@@ -244,8 +244,7 @@ class _FusedSteps:
         self.dtype = plan.store.dtype
         self.x = _gatherable(data.x, self.dtype)
         self.loss.shape = (data.rows, plan.outputs)
-        shaped = np.broadcast_to(np.zeros((), self.dtype), self.loss.shape)
-        self.t = self.loss.targets(data.t, shaped)
+        self.t = self.loss.targets(data.t, self.loss.shape, self.dtype)
         row_bytes = (self.x.shape[1] + self.t.shape[1]) * self.dtype.itemsize
         batch = run.batch_size
         self.most = max(1, _BLOCK_BYTES // (batch * row_bytes))

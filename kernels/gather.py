@@ -63,12 +63,21 @@ def gather_rows(source, order, out, one_hot, problem):  # type: ignore[no-untype
             _copy_rows(source, order, 0, N, out, one_hot, found[task])
     else:
         for task in prange(tasks):  # each task owns some rows of out
-            stop = min((task + 1) * rows, N)
-            _copy_rows(source, order, task * rows, stop, out, one_hot, found[task])
+            start = np.int64(task) * rows
+            stop = min(start + rows, N)
+            _copy_rows(source, order, start, stop, out, one_hot, found[task])
     problem[0], problem[1] = 0, 0
     for task in range(tasks - 1, -1, -1):  # the first row with a problem is the one reported
         if found[task, 1] != 0:
             problem[0], problem[1] = found[task, 1], found[task, 0]
+
+
+@jit(inline=True)
+def _first_problem(x, start, stop, one_hot):  # type: ignore[no-untyped-def]
+    for i in range(start, stop):
+        if row_problem(x[i], one_hot) != FINE:
+            return i
+    return -1
 
 
 @jit(parallel=True)
@@ -77,12 +86,16 @@ def check_rows(x, one_hot, problem):  # type: ignore[no-untyped-def]
     N, D = x.shape
     rows = max(1, ELEMENTS // max(D, 1))
     tasks = pieces(N, rows)
-    found = np.full(tasks, -1, np.int64)
-    for task in prange(tasks):
-        for i in range(task * rows, min((task + 1) * rows, N)):
-            if found[task] < 0 and row_problem(x[i], one_hot) != FINE:
-                found[task] = i
     problem[0], problem[1] = 0, 0
+    if tasks <= 1:
+        row = _first_problem(x, 0, N, one_hot)
+        if row >= 0:
+            problem[0], problem[1] = row_problem(x[row], one_hot), row
+        return
+    found = np.full(tasks, -1, np.int64)
+    for task in prange(tasks):  # each task owns one element of found
+        start = np.int64(task) * rows
+        found[task] = _first_problem(x, start, min(start + rows, N), one_hot)
     for task in range(tasks - 1, -1, -1):
         if found[task] >= 0:
             problem[0], problem[1] = row_problem(x[found[task]], one_hot), found[task]

@@ -135,7 +135,11 @@ class _KernelCache(FunctionCache):
 
 
 def jit(
-    function: F | None = None, *, parallel: bool | str = False, inline: bool = False
+    function: F | None = None,
+    *,
+    parallel: bool | str = False,
+    inline: bool = False,
+    strict: bool = False,
 ) -> Any:
     """Compile a kernel lazily, with the package's options and disk cache.
 
@@ -187,7 +191,7 @@ def _set_task_size_compiled(n):  # type: ignore[no-untyped-def]
     return lambda n: _set_task_size(n)
 
 
-_threads = numba.config.NUMBA_NUM_THREADS
+_threads: int | None = None  # None: numba's own setting rules
 _entry = threading.RLock()
 
 
@@ -198,12 +202,12 @@ def on_our_threads(kernel: Any) -> Any:
 
     @functools.wraps(kernel.py_func)
     def call(*arguments: Any) -> None:
-        before = numba.get_num_threads()
-        if before == _threads and _layer_is_threadsafe():
+        if _threads is None and _layer_is_threadsafe():
             kernel(*arguments)
             return
+        before = numba.get_num_threads()
         with _guard():
-            numba.set_num_threads(_threads)
+            numba.set_num_threads(_threads or before)
             try:
                 kernel(*arguments)
             finally:
@@ -258,4 +262,4 @@ def set_num_threads(n: int) -> None:
 
 def get_num_threads() -> int:
     """Number of threads that large work is spread over."""
-    return _threads
+    return _threads or int(numba.get_num_threads())

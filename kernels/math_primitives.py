@@ -8,6 +8,7 @@ written as two ternaries took a compare and a masked move more), and it has no `
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ def _compiled_as(emit: Emit, parameters: tuple[Any, ...], result: Callable[..., 
         def typer(*arguments: Any) -> Any:
             return result(*arguments) if arguments[0] in _FLOATS else None
 
+        typer.pysig = inspect.signature(function)  # type: ignore[attr-defined]
         type_callable(function)(lambda context: typer)
         lower_builtin(function, *parameters)(emit)
         return function

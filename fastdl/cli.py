@@ -1,0 +1,125 @@
+"""The command line: train, predict, info, warmup, bench."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Neural networks on compiled CPU kernels: an ad log in, a calibrated model out.",
+)  # fmt: skip
+
+DataFile = Annotated[str | None, typer.Option(help="CSV, TSV or Parquet file; none: generated log.")]
+Format = Annotated[
+    str | None, typer.Option(help="criteo, avazu, csv, tsv or parquet; default: by the name.")
+]
+
+
+@app.command()
+def train(
+    data: DataFile = None,
+    format: Format = None,
+    label: Annotated[str | None, typer.Option(help="Name of the label column.")] = None,
+    positive: Annotated[str | None, typer.Option(help="Label value that means a click.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")] = None,
+    rows: Annotated[int, typer.Option(help="Rows of the generated log.")] = 100_000,
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the data.")] = 20,
+    batch_size: Annotated[int, typer.Option(help="Rows of one training step.")] = 256,
+    hidden: Annotated[str, typer.Option(help="Hidden layer sizes.")] = "64,32",
+    buckets: Annotated[int, typer.Option(help="Indicator columns of one category column.")] = 32,
+    lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 0.001,
+    patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 2,
+    split: Annotated[str, typer.Option(help="Test rows: the last in 'order', or 'random'.")] = "order",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="Number of threads.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+) -> None:
+    """Train a CTR network, test it, and leave model, metrics and a picture in a run folder."""
+    from rich.console import Console
+
+    from . import set_num_threads
+    from .pipeline import PICTURE, Job, train_ctr
+    from .report import metrics_table
+
+    if threads is not None:
+        set_num_threads(threads)
+    job = Job(data, format, label, positive, rows, split, _sizes(hidden), buckets, epochs,
+              batch_size, lr, patience, seed)  # fmt: skip
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the folder of the run to go on with.")
+    folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+    console = Console()
+    outcome = train_ctr(job, folder, resume=resume, progress=console.is_terminal)
+    console.print(metrics_table(outcome.model, outcome.base, outcome.best))
+    console.print(f"Model, metrics and picture ({PICTURE}) are in {outcome.folder}", soft_wrap=True)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Option(help="Run folder of `fastdl train`.")],
+    data: Annotated[str, typer.Option(help="Log to predict.")],
+    out: Annotated[str, typer.Option(help="File for the probabilities, .csv or .parquet.")],
+    format: Format = None,
+) -> None:
+    """Write the click probability of every row of a log."""
+    from .pipeline import predict_ctr
+
+    rows = predict_ctr(model, data, out, format=format)
+    print(f"Wrote {rows:,} probabilities to {out}")
+
+
+@app.command()
+def info() -> None:
+    """Tell CPU, BLAS core, threads, threading layer, cache folder and measured peak."""
+    from .warm import info as facts
+
+    for name, text in facts().items():
+        print(f"{name + ':':<26}{text}")
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the CTR network's kernels into the cache."""
+    from .warm import warmup as compile_kernels
+
+    print(f"Kernels are ready after {compile_kernels():.1f} s.")
+
+
+@app.command()
+def bench(
+    suite: Annotated[
+        str, typer.Argument(help="all, training, optimizers, start, kernels or accuracy.")
+    ] = "training",
+) -> None:
+    """Run a benchmark suite of the source checkout and print its table."""
+    from .bench import run_suite
+
+    raise typer.Exit(run_suite(suite))
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(f"--hidden is {text!r}; expected sizes such as 64,32.") from None
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; errors that the user can mend are one line, without a traceback."""
+    try:
+        return app(args=arguments, standalone_mode=True)
+    except (ValueError, TypeError, OSError, ArithmeticError, ImportError) as error:
+        print(f"fastdl: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("fastdl: interrupted; --resume with the same --out goes on.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""From an ad log to a trained CTR model in a run folder, and from a model to probabilities."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import metrics
+from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
+from .checkpoint import load, save
+from .data import LogEncoder, generate_ad_log, iter_log, labels, one_hot, read_log
+from .files import FORMAT_VERSION, write_atomically, write_text
+from .models.ctr import CTRPredictionNetwork
+from .optimizers import Adam
+from .report import plot_run
+from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+MODEL, ENCODER, METRICS, PICTURE = "model.safetensors", "encoder.json", "metrics.json", "report.png"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What ``fastdl train`` is asked for; the defaults are the command's."""
+
+    data: str | None = None  # a file, or None for a generated log
+    format: str | None = None
+    label: str | None = None
+    positive: str | None = None
+    rows: int = 100_000  # of a generated log
+    split: str = "order"
+    hidden: tuple[int, ...] = (64, 32)
+    buckets: int = 32
+    epochs: int = 20
+    batch_size: int = 256
+    lr: float = 0.001
+    patience: int = 2
+    seed: int = 0
+
+
+@dataclass
+class Outcome:
+    """A finished job: metrics of the test rows and where the run folder is."""
+
+    model: dict[str, Any]
+    base: dict[str, Any]
+    best: dict[str, Any] | None
+    folder: Path
+
+
+def train_ctr(
+    job: Job, folder: str | os.PathLike[str], *, resume: bool = False, progress: bool = False,
+    verbose: bool = True,
+) -> Outcome:  # fmt: skip
+    """Train on 80 % of the log, stop on 10 %, test on the last 10 %; fills ``folder``.
+
+    Raises ValueError or TypeError for a log that cannot be used, and FileExistsError where the
+    folder holds something already and ``resume`` is False.
+    """
+    folder = _run_folder(Path(folder), resume)
+    table = _read(job)
+    train, validation, test = _split(table, job)
+    encoder = LogEncoder(buckets=job.buckets).fit(train)
+    x, y = encoder.transform(train), labels(train)
+    x_val, y_val = encoder.transform(validation), labels(validation)
+    rng = np.random.default_rng(job.seed)
+    network = CTRPredictionNetwork(x.shape[1], list(job.hidden), rng=rng)
+    trainer = Trainer(network, Adam(job.lr))
+    callbacks: list[Callback] = [
+        EarlyStopping(patience=job.patience), Checkpoint(folder / "checkpoints", every_steps=2000),
+    ]  # fmt: skip
+    trainer.train(
+        x, one_hot(y), x_val, one_hot(y_val), job.epochs, job.batch_size, rng=rng,
+        callbacks=[*callbacks, *([ProgressBar()] if progress else [])], loss_at="before",
+        verbose=verbose, resume=folder / "checkpoints" if resume else None,
+    )  # fmt: skip
+    save(network, folder / MODEL)
+    _write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": encoder.to_dict(),
+                                   "format": job.format})  # fmt: skip
+    probability = network.predict_proba(encoder.transform(test))[:, 1]
+    return _report(job, folder, trainer, float(y.mean()), test, probability)
+
+
+def predict_ctr(
+    folder: str | os.PathLike[str], data: str, out: str, *, format: str | None = None
+) -> int:
+    """Write the click probability of every row of ``data`` to ``out``, CSV or Parquet; rows.
+
+    The log is read in pieces of bounded memory. Raises FileNotFoundError and ValueError for a
+    model folder that is incomplete or damaged, and for a log that does not fit the model.
+    """
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    network, encoder, trained_format = load_model(folder)
+    if Path(out).suffix not in (".csv", ".parquet"):
+        raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
+    schema = pa.schema([("probability", pa.float32())])
+    writer_class = csv.CSVWriter if Path(out).suffix == ".csv" else parquet.ParquetWriter
+    rows = 0
+
+    def write(temporary: Path) -> None:
+        nonlocal rows
+        with writer_class(str(temporary), schema) as writer:
+            for table in iter_log(data, format or trained_format, require_label=False):
+                probability = network.predict_proba(encoder.transform(table))[:, 1]
+                writer.write_table(pa.table([pa.array(probability, pa.float32())], schema))
+                rows += len(probability)
+
+    write_atomically(out, write)
+    return rows
+
+
+def load_model(
+    folder: str | os.PathLike[str],
+) -> tuple[CTRPredictionNetwork, LogEncoder, str | None]:
+    """Network, encoder and log format of a run folder."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train` makes one.")
+    for name in (MODEL, ENCODER):
+        if not (folder / name).is_file():
+            raise ValueError(f"The run folder {folder} is incomplete: it has no {name}.")
+    network = load(folder / MODEL)
+    if not isinstance(network, CTRPredictionNetwork):
+        raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, not a CTR network.")
+    try:
+        known = json.loads((folder / ENCODER).read_text(encoding="utf-8"))
+        version, described, log_format = (known[k] for k in ("format_version", "encoder", "format"))
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        raise ValueError(f"{folder / ENCODER} is damaged; train again.") from None
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{folder / ENCODER} has format version {version}; this fastdl reads up to "
+            f"{FORMAT_VERSION}. Install a newer fastdl."
+        )
+    encoder = LogEncoder.from_dict(described)
+    if len(encoder.feature_names_) != network.layers[0].W.shape[0]:  # type: ignore[attr-defined]
+        raise ValueError(f"In {folder} the model and the encoder do not belong together.")
+    return network, encoder, log_format
+
+
+def _run_folder(folder: Path, resume: bool) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"The run folder {folder} is a file; choose another with --out.")
+    if folder.is_dir() and any(folder.iterdir()) and not resume:
+        raise FileExistsError(
+            f"The run folder {folder} is not empty; choose another with --out, or go on with it by "
+            "--resume."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _read(job: Job) -> Table:
+    if job.data is None:
+        return generate_ad_log(job.rows, seed=job.seed)
+    return read_log(job.data, job.format, label=job.label, positive=job.positive)
+
+
+def _split(table: Table, job: Job) -> Sequence[Table]:
+    """80, 10 and 10 percent of the rows, in the log's order (time) or at random."""
+    rows = len(table)
+    if rows < 20:
+        raise ValueError(f"The log has {rows} rows; training, validation and test need 20 or more.")
+    if job.split not in ("order", "random"):
+        raise ValueError(f"split is {job.split!r}; expected 'order' or 'random'.")
+    if job.split == "random":
+        table = table.take(np.random.default_rng(job.seed).permutation(rows))
+    first, second = int(rows * 0.8), int(rows * 0.9)
+    return table[:first], table[first:second], table[second:]
+
+
+def _report(
+    job: Job, folder: Path, trainer: Trainer, base_rate: float, test: Table,
+    probability: np.ndarray,
+) -> Outcome:  # fmt: skip
+    y = labels(test)
+    model = metrics.evaluate(y, probability)
+    base = metrics.evaluate(y, np.full(len(y), base_rate))
+    best, true = None, None
+    if "click_probability" in test.column_names:
+        true = test["click_probability"].to_numpy()
+        best = metrics.evaluate(y, true)
+    steps = len(trainer.loss_history) // max(1, len(trainer.history["epoch"]))
+    history: dict[str, Any] = {"step_loss": trainer.loss_history, "steps_per_epoch": steps,
+                               **{k: trainer.history[k] for k in ("epoch", "val_loss")}}  # fmt: skip
+    plot_run(folder / PICTURE, history=history, label=y, probability=probability,
+             title=f"fastdl: {Path(job.data).name if job.data else 'generated ad log'}",
+             best_possible=true)  # fmt: skip
+    _write_json(folder / METRICS, {"test": model, "base_rate": base, "best_possible": best,
+                                   "history": trainer.history, "job": asdict(job)})  # fmt: skip
+    return Outcome(model, base, best, folder)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=2) + "\n")

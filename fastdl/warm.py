@@ -1,0 +1,79 @@
+"""Compiling ahead of time, and what there is to know about this machine."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from .kernels import blas_library, jit
+from .kernels.backend import get_backend
+from .kernels.blas import gemm
+from .layers import Dense, ReLU
+from .losses import Softmax
+from .network import Sequential
+from .optimizers import Adam
+from .trainer import Trainer
+
+
+def warmup(dtype: Any = None) -> float:
+    """Compile what the CTR network's training needs, or load it from the cache; seconds it took.
+
+    Compiled kernels stay in ``fastdl info``'s cache folder: later processes load them in a
+    fraction of a second. NumPy's random state is left as it was.
+
+    >>> import fastdl
+    >>> fastdl.warmup() > 0
+    True
+    """
+    start = time.perf_counter()
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((64, 4))
+    t = np.eye(2)[rng.integers(0, 2, 64)]
+    layers = [Dense(4, 3, dtype=dtype, rng=rng), ReLU(), Dense(3, 2, dtype=dtype, rng=rng)]
+    network, optimizer = Sequential(*layers, loss=Softmax()), Adam()
+    x, t = x.astype(network.dtype), t.astype(network.dtype)
+    Trainer(network, optimizer).train(x, t, x, t, 1, 32, rng=rng, verbose=False)
+    optimizer.update(network.parameters(), network.gradient(x, t))
+    return time.perf_counter() - start
+
+
+@jit.jit
+def _repeat_product(times, a, b, c):  # type: ignore[no-untyped-def]
+    for _ in range(times):
+        gemm(a, b, c, 1.0, 0.0)
+
+
+def measured_peak(dtype: Any = np.float32, n: int = 768) -> float:
+    """GFLOP/s of one thread on an (n, n) matrix product: the best of several runs."""
+    a = np.ones((n, n), dtype)
+    b, c = a.copy(), np.empty_like(a)
+    _repeat_product(1, a, b, c)
+    best = float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        _repeat_product(2, a, b, c)
+        best = min(best, (time.perf_counter() - start) / 2)
+    return 2 * n**3 / best / 1e9
+
+
+def info() -> dict[str, str]:
+    """CPU, BLAS core, threads, threading layer, cache folder and measured peak, as texts."""
+    import numba
+
+    from . import __version__
+
+    folder = jit.cache_folder()
+    return {
+        "fastdl": __version__,
+        "NumPy, numba": f"{np.__version__}, {numba.__version__}",
+        "CPU": blas_library.cpu_name(),
+        "BLAS": f"OpenBLAS, {blas_library.CORE} kernels" if blas_library.LIBRARY else "none (loops)",
+        "threads": f"{jit.get_num_threads()} of {numba.config.NUMBA_NUM_THREADS}",
+        "threading layer": jit.threading_layer(),
+        "backend": get_backend(),
+        "kernel cache": str(folder) if folder else "none: the cache folder cannot be written",
+        "measured peak, 1 thread": f"{measured_peak():.0f} GFLOP/s float32, "
+        f"{measured_peak(np.float64):.0f} GFLOP/s float64",
+    }  # fmt: skip

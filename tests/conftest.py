@@ -1,0 +1,60 @@
+"""Shared fixtures and oracles."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastdl
+from fastdl.kernels import jit
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """NumPy's global random state is the same at the start of every test."""
+    np.random.seed(0)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> np.dtype[Any]:
+    return np.dtype(request.param)
+
+
+@pytest.fixture(scope="session")
+def original() -> SimpleNamespace:
+    """The course's own classes, read from ../shared at test time."""
+    path = SHARED / "original" / "numpy-version.md"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    namespace: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S):
+        exec(block, namespace)
+    return SimpleNamespace(**{k: v for k, v in namespace.items() if not k.startswith("__")})
+
+
+@pytest.fixture
+def two_thread_counts():
+    """Runs a function on one thread and on two and returns both results."""
+
+    def run(function):
+        results = []
+        before = jit._threads
+        for threads in (1, min(2, jit.numba.config.NUMBA_NUM_THREADS)):
+            fastdl.set_num_threads(threads)
+            results.append(function())
+        jit._threads = before
+        return results
+
+    return run
