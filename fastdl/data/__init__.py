@@ -1,0 +1,16 @@
+"""Ad logs: generated ones with known click probabilities, readers, and the encoder."""
+
+from .encode import LogEncoder, labels, one_hot
+from .generate import generate_ad_log, iter_ad_log, write_ad_log
+from .read import iter_log, read_log
+
+__all__ = [
+    "LogEncoder",
+    "generate_ad_log",
+    "iter_ad_log",
+    "iter_log",
+    "labels",
+    "one_hot",
+    "read_log",
+    "write_ad_log",
+]
