@@ -15,6 +15,7 @@ from . import metrics
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import load, save
 from .data import LogEncoder, generate_ad_log, iter_log, labels, one_hot, read_log
+from .data.formats import resolve_format
 from .files import FORMAT_VERSION, write_atomically, write_text
 from .models.ctr import CTRPredictionNetwork
 from .optimizers import Adam
@@ -103,6 +104,10 @@ def predict_ctr(
     network, encoder, trained_format = load_model(folder)
     if Path(out).suffix not in (".csv", ".parquet"):
         raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
+    log_format = resolve_format(Path(data), format or trained_format)
+    types: dict[str, list[str]] = {}
+    if log_format not in ("criteo", "avazu"):  # those have fixed types; others follow the training
+        types = {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
     schema = pa.schema([("probability", pa.float32())])
     writer_class = csv.CSVWriter if Path(out).suffix == ".csv" else parquet.ParquetWriter
     rows = 0
@@ -110,7 +115,7 @@ def predict_ctr(
     def write(temporary: Path) -> None:
         nonlocal rows
         with writer_class(str(temporary), schema) as writer:
-            for table in iter_log(data, format or trained_format, require_label=False):
+            for table in iter_log(data, log_format, require_label=False, **types):
                 probability = network.predict_proba(encoder.transform(table))[:, 1]
                 writer.write_table(pa.table([pa.array(probability, pa.float32())], schema))
                 rows += len(probability)

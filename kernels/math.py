@@ -25,7 +25,9 @@ because a bare literal would turn a float32 loop to float64.
 
 What failed. numba's fast-math flags on these helpers: ``reassoc`` folds (x + SHIFT) - SHIFT to x
 and joins the two halves of ln 2; hence ``strict``. tanh = expm1(2x) / (expm1(2x) + 2): as fast,
-2.5 ulp. exp as 1 + (r + r^2 q): one operation more and 1.04 ulp. ``out`` and ``x`` as one array in
+2.5 ulp. exp as 1 + (r + r^2 q): one operation more and 1.04 ulp.
+log of a mantissa in [3/4, 3/2), the range that softplus needs: 1.06 ulp. log with the leading term
+as f - (f^2/2 - s f^2/2): three operations more, slower than NumPy's on AVX-512, 0.94 ulp. ``out`` and ``x`` as one array in
 a caller's loop: LLVM's overlap check sends it down the scalar path, 8 times slower; write such a
 loop over a single array.
 """
@@ -82,7 +84,7 @@ class _Constants(NamedTuple):
     tanh_highest: np.floating  # above, tanh rounds to 1
     erf_highest: np.floating  # above, erf rounds to 1
     exp_tail: tuple[np.floating, ...]  # (e^r - 1 - r) / r^2 for abs(r) <= ln(2) / 2
-    log_tail: tuple[np.floating, ...]  # (2 atanh(s) - 2 s) / s^3 in s^2 for -1/7 <= s <= 1/5
+    log_tail: tuple[np.floating, ...]  # (2 atanh(s) - 2 s) / s^3 in s^2 for abs(s) <= 1/5
     tanh_tail: tuple[np.floating, ...]  # (r / tanh(r) - 1) / r^2 in r^2 for abs(r) <= 0.55
     erf_tail: tuple[np.floating, ...]  # -ln(erfc(x)) / x - 1 for 0 <= x <= erf_highest
 
@@ -103,7 +105,7 @@ _FLOAT32 = _constants(
     smallest_normal=2.0**-126, to_normal=2.0**24, to_normal_exponent=24,
     tanh_highest=10, erf_highest=3.95,
     exp_tail=(0.49999997, 0.16666539, 0.041667756, 0.008367124, 0.0013835668),
-    log_tail=(0.6666695, 0.39957657, 0.3036444),
+    log_tail=(0.6666689, 0.39963767, 0.30232078),
     tanh_tail=(0.3333333, -0.022221662, 0.0021114845, -0.00019448657),
     erf_tail=(
         0.12837917, 0.63661987, 0.102771096, -0.019117933, -0.00025012658, 0.0017927752,
@@ -124,8 +126,8 @@ _FLOAT64 = _constants(
         2.0892379188676617e-09,
     ),
     log_tail=(
-        0.6666666666667282, 0.39999999996099567, 0.2857142940642964, 0.22222137592013416,
-        0.18186393309566667, 0.1524944366175916, 0.1537398319362539,
+        0.6666666666667078, 0.3999999999722565, 0.285714292030763, 0.22222154233577263,
+        0.18185713714851412, 0.15262935319137316, 0.15270328700787628,
     ),
     tanh_tail=(
         0.3333333333333332, -0.022222222222208512, 0.0021164021159058837, -0.00021164020294751453,
@@ -195,15 +197,14 @@ def _log1p_plus(f, k):  # type: ignore[no-untyped-def]
     """log(1 + f) + k ln 2 for -1/4 <= f <= 1/2.
 
     log(1 + f) = 2 atanh(s) = 2 s + s^3 tail(s^2) with s = f / (2 + f). The leading term is taken
-    as 2 s = f - (f^2/2 - s f^2/2), whose first part is exact where 2 s carries s's rounding.
+    as 2 s = f - s f, where s's rounding counts less, by the factor f / 2.
     """
     c = pick(f, _FLOAT32, _FLOAT64)
     s = f / (c.two + f)
     z = s * s
-    tail = z * polynomial(z, c.log_tail)
-    half_square = c.half * f * f
-    correction = multiply_add(s, half_square + tail, k * c.ln2_low)
-    return multiply_add(k, c.ln2_high, f - (half_square - correction))
+    slope = multiply_add(-z, polynomial(z, c.log_tail), f)
+    correction = multiply_add(-s, slope, k * c.ln2_low)
+    return multiply_add(k, c.ln2_high, f + correction)
 
 
 @jit(inline=True, strict=True)

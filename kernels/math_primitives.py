@@ -23,6 +23,8 @@ Emit = Callable[[Any, Any, Any, Any], Any]  # (context, builder, signature, argu
 # Adding 1.5 * 2^(fraction bits) rounds to the nearest integer n and leaves n in the low bits.
 SHIFT32, SHIFT64 = np.float32(1.5 * 2**23), np.float64(1.5 * 2**52)
 
+SPLIT = 181 / 256  # near sqrt(1/2), with few bits; see split
+
 _FLOATS = (types.float32, types.float64)
 # LLVM integer of the same width, bits of the fraction, exponent bias
 _LAYOUT = {types.float32: (ir.IntType(32), 23, 127), types.float64: (ir.IntType(64), 52, 1023)}
@@ -162,24 +164,23 @@ def power_of_two(shifted: Any) -> Any:
 def _emit_split(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     kind = signature.args[0]
     integer, fraction, bias = _LAYOUT[kind]
-    low = ((bias - 1) << fraction) | (1 << (fraction - 1))  # the bits of 0.75
+    low = ((bias - 1) << fraction) | (53 << (fraction - 7))  # the bits of SPLIT
     bits = builder.bitcast(arguments[0], integer)
     bits = builder.add(bits, integer((bias << fraction) - low))
+    # Or-ed into the bits of 2^fraction, the biased exponent becomes a float without a conversion:
+    # AVX2 has none from 64-bit integers, and AVX-512's costs three times as much.
     exponent = builder.lshr(bits, integer(fraction))
-    if integer.width == 64:  # AVX2 converts only 32-bit integers
-        exponent = builder.trunc(exponent, ir.IntType(32))
-    exponent = builder.sub(exponent, exponent.type(bias))
+    exponent = builder.or_(exponent, integer((bias + fraction) << fraction))
+    exponent = builder.bitcast(exponent, arguments[0].type)
+    exponent = builder.fsub(exponent, arguments[0].type(2.0**fraction + bias))
     mantissa = builder.add(builder.and_(bits, integer((1 << fraction) - 1)), integer(low))
-    parts = (
-        builder.bitcast(mantissa, arguments[0].type),
-        builder.sitofp(exponent, arguments[0].type),
-    )
-    return context.make_tuple(builder, signature.return_type, parts)
+    mantissa = builder.bitcast(mantissa, arguments[0].type)
+    return context.make_tuple(builder, signature.return_type, (mantissa, exponent))
 
 
 @_compiled_as(_emit_split, (types.Float,), lambda x: types.UniTuple(x, 2))
 def split(x: Any) -> Any:
-    """(m, e) with x = m 2^e and 0.75 <= m < 1.5, for a positive, finite, normal ``x``."""
+    """(m, e) with x = m 2^e and SPLIT <= m < 2 SPLIT, for a positive, finite, normal ``x``."""
     m, e = np.frexp(x)
     exponent = type(m)(e)
-    return (m + m, exponent - 1) if m < 0.75 else (m, exponent)
+    return (m + m, exponent - 1) if m < SPLIT else (m, exponent)

@@ -1,0 +1,177 @@
+"""Reading logs: the formats, real files, and every way in which a file can be wrong."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from fastdl.data import iter_log, read_log
+
+CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
+real = pytest.mark.skipif(not CTR.is_dir(), reason=f"{CTR} is absent")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+@real
+@pytest.mark.parametrize(
+    ("name", "format", "options", "rows", "columns"),
+    [("criteo_head_train.tsv", "criteo", {}, 7200, 40), ("avazu_head.csv", "avazu", {}, 9999, 24),
+     ("criteo_200.csv", None, {}, 200, 40), ("taobao_head.csv", None, {}, 8000, 21),
+     ("open_bandit_random_all.csv", None, {}, 10000, 90),
+     ("adult.parquet", None, {"label": "income", "positive": ">50K"}, 48842, 15)],
+)  # fmt: skip
+def test_real_files(name, format, options, rows, columns):
+    log = read_log(CTR / name, format, **options)
+    assert log.shape == (rows, columns)
+    assert log.column_names[0] == "label"
+    assert set(log["label"].unique().to_pylist()) == {0, 1}
+    assert {str(c.type).split("<")[0] for c in log.columns[1:]} <= {"double", "string", "dictionary"}
+
+
+@real
+def test_criteo_values_are_the_files():
+    log = read_log(CTR / "criteo_head_train.tsv", "criteo")
+    with open(CTR / "criteo_head_train.tsv") as file:
+        lines = [line.rstrip("\n").split("\t") for line in file]
+    for name, i in (("label", 0), ("I1", 1), ("I13", 13), ("C1", 14), ("C26", 39)):
+        expected = [line[i] or None for line in lines]
+        found = [None if v is None else (str(int(v)) if i < 14 else v) for v in log[name].to_pylist()]
+        assert found == expected
+
+
+@real
+def test_avazu_hours_become_hour_of_day_and_weekday():
+    log = read_log(CTR / "avazu_head.csv", "avazu", rows=5)
+    assert log["hour_of_day"][0].as_py() == "00"
+    assert log["weekday"][0].as_py() == "Tue"  # 2014-10-21
+    assert not {"id", "hour"} & set(log.column_names)
+
+
+@real
+def test_pieces_are_bounded_and_complete():
+    pieces = list(iter_log(CTR / "criteo_head_train.tsv", "criteo", batch_rows=1000))
+    assert max(len(p) for p in pieces) == 1000
+    assert sum(len(p) for p in pieces) == 7200
+
+
+def test_criteo_without_label_is_read_for_prediction(write):
+    row = "\t".join([*map(str, range(13)), *["x"] * 26])
+    path = write("test.txt", f"{row}\n{row}\n")
+    assert read_log(path, "criteo", require_label=False).column_names[0] == "I1"
+    with pytest.raises(ValueError, match="label"):
+        read_log(path, "criteo")
+
+
+def test_quirks_of_csv(write):
+    text = '\ufefflabel,a,b\r\n1,1.5,"x, ""y"""\r\n0,NULL,NaN\r\n0,,z'
+    log = read_log(write("log.csv", text))
+    assert log.to_pydict() == {"label": [1, 0, 0], "a": [1.5, None, None], "b": ['x, "y"', None, "z"]}
+
+
+def test_gzip_and_tsv(write):
+    path = write("log.tsv.gz", gzip.compress(b"click\ta\n1\t2\n0\t3\n"))
+    assert read_log(path).to_pydict() == {"label": [1, 0], "a": [2.0, 3.0]}
+
+
+def test_types_can_be_said(write):
+    path = write("log.csv", "label,a,b\n1,1,7\n0,2,8\n")
+    log = read_log(path, categorical=["b"], columns=["b"])
+    assert log.to_pydict() == {"label": [1, 0], "b": ["7", "8"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "expected"),
+    [("yes no yes", "yes", [1, 0, 1]), ("true false true", None, [1, 0, 1]),
+     ("2 1 2", "2", [1, 0, 1]), ("0.0 1.0 0.0", None, [0, 1, 0])],
+)  # fmt: skip
+def test_labels_of_two_values(write, values, positive, expected):
+    path = write("log.csv", "label,a\n" + "".join(f"{v},1\n" for v in values.split()))
+    assert read_log(path, positive=positive)["label"].to_pylist() == expected
+
+
+def good_parquet(tmp_path: Path) -> bytes:
+    path = tmp_path / "good.parquet"
+    parquet.write_table(pa.table({"label": [0, 1] * 500, "a": np.arange(1000.0)}), path)
+    return path.read_bytes()
+
+
+GOOD = "label,a\n1,2\n0,3\n"
+BAD_FILES = [
+    ("log.csv", b"", {}, "empty"),
+    ("log.csv", "label,a\n", {}, "no rows"),
+    ("log.dat", GOOD, {}, "format"),
+    ("log.csv", GOOD, {"format": "xml"}, "xml"),
+    ("log.csv", b"\x89PNG\r\n\x1a\n" + b"x" * 50, {}, "PNG"),
+    ("log.csv", b"PK\x03\x04" + b"x" * 50, {}, "zip"),
+    ("log.csv", b"PAR1" + b"x" * 50, {}, "Parquet"),
+    ("log.csv", b"ab\x00\x01", {}, "not a text"),
+    ("log.parquet", GOOD, {}, "not a Parquet"),
+    ("log.parquet", b"PAR1" + b"x" * 50, {}, "damaged"),
+    ("log.csv.gz", gzip.compress(GOOD.encode() * 1000)[:40], {}, "truncated"),
+    ("log.csv", GOOD + "1,2,3\n", {}, "line 4: expected 2 columns, got 3"),
+    ("log.csv", GOOD + "1\n", {}, "line 4: expected 2 columns, got 1"),
+    ("log.csv", GOOD, {"columns": ["b"]}, "no column b"),
+    ("log.csv", GOOD, {"categorical": ["c"]}, "no column c"),
+    ("log.csv", GOOD, {"label": "b"}, "no label column b"),
+    ("log.csv", "x,a\n1,2\n", {}, "label"),
+    ("log.csv", "label,a\n1,2\n0,3\n2,4\n", {}, "more than two values"),
+    ("log.csv", "label,a\nyes,2\nno,3\n", {}, "positive"),
+    ("log.csv", "label,a\nyes,2\nno,3\n", {"positive": "maybe"}, "maybe"),
+    ("log.csv", "label,a\n1,2\n1,3\n", {}, "only the value 1"),
+    ("log.csv", "label,a\n1,2\n,3\n", {}, "line 3.*missing"),
+    ("log.csv", GOOD + "1,inf\n", {}, "line 4: column a is infinite"),
+    ("log.csv", b"label,a\n1,x\n0,\xff\xfe\n", {}, "UTF-8"),
+    ("log.csv", "label,a,a\n1,2,3\n", {}, "more than one column named a"),
+    ("log.tsv", "1\t2\n", {"format": "criteo"}, "39"),
+    ("log.csv", GOOD, {"format": "avazu"}, "Avazu"),
+    ("log.csv", "id,click,hour\n1,0,140x2100\n", {"format": "avazu"}, "line 2: hour"),
+    ("log.csv", "id,click,hour\n1,0,14133100\n", {"format": "avazu"}, "impossible"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "options", "message"), BAD_FILES)
+def test_bad_files(write, name, content, options, message):
+    with pytest.raises(ValueError, match=message):
+        read_log(write(name, content), **options)
+
+
+def test_truncated_parquet(write, tmp_path):
+    with pytest.raises(ValueError, match="damaged"):
+        read_log(write("log.parquet", good_parquet(tmp_path)[:-100]))
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        read_log(tmp_path / "log.csv")
+    with pytest.raises(ValueError, match="folder"):
+        read_log(tmp_path, "csv")
+
+
+def test_a_text_in_a_criteo_count_names_line_and_column(write):
+    row = ["1", *map(str, range(13)), *["x"] * 26]
+    wrong = [*row[:3], "many", *row[4:]]
+    path = write("log.tsv", "".join("\t".join(r) + "\n" for r in (row, row, wrong)))
+    with pytest.raises(ValueError, match=r"line 3: column I3 has 'many'.*not an integer"):
+        read_log(path, "criteo")
+
+
+def test_a_column_that_turns_to_text_late_names_line_and_cure(write):
+    rows = "".join(f"{i % 2},{i:030d}\n" for i in range(300_000))
+    path = write("log.csv", f"label,a\n{rows}1,text\n")
+    with pytest.raises(ValueError, match=r"line 300002: column a has 'text'.*categorical=\['a'\]"):
+        read_log(path)
+    assert read_log(path, categorical=["a"])["a"][-1].as_py() == "text"
