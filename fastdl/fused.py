@@ -12,6 +12,7 @@ import numpy as np
 from .kernels import activation as kinds
 from .kernels.backend import ops
 from .kernels.dense import PASS, TILE
+from .kernels.mlp import OUTPUT
 from .layers.activation import GELU, Activation, LeakyReLU, ReLU, Sigmoid, Tanh
 from .layers.base import Layer
 from .layers.dense import Dense
@@ -93,17 +94,21 @@ class Plan:
         self.give_back(scratch)
         return grads, row_loss
 
-    def row_losses(self, x: np.ndarray, t: np.ndarray, loss: Loss) -> np.ndarray:
-        """Row losses alone, in scratch memory of one pass whatever the number of rows."""
-        row_loss = np.empty(len(x))
-        scratch = self.take_scratch(len(x))
+    def evaluate(
+        self, x: np.ndarray, t: np.ndarray, loss: Loss
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (N, C) and row losses (N,) of at most PASS rows."""
+        rows, row_loss = len(x), np.empty(len(x))
+        scratch = self.take_scratch(rows)
         flat = self.store.flat
         ops.mlp_gradient(
             self.blocks, self.slopes, self.no_tiles, flat, x, t, loss.kind, loss.delta,
             row_loss, flat, row_loss, scratch[1], scratch[2],
         )  # fmt: skip
+        start = self.blocks[-1, OUTPUT] * rows
+        out = scratch[1][start : start + rows * self.outputs].reshape(rows, -1).copy()
         self.give_back(scratch)
-        return row_loss
+        return out, row_loss
 
 
 def plan_for(layers: list[Layer], loss: Any, store: Store) -> Plan | None:

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .callbacks import Callback
-from .kernels.backend import ops
+from .kernels.backend import get_backend, ops
+from .kernels.dense import PASS
 from .network import Network, classes_of_output, classes_of_target, evaluation
 from .optimizers import registry as our_optimizers
 from .run import Run
-from .validation import check_sample_weight, check_size, row_problem
+from .validation import check_finite, check_sample_weight, check_size, row_problem
 
 _GATHERED = ("float32", "float64", "int32", "int64", "uint8")  # dtypes that kernels take rows from
 _BLOCK_BYTES = 4 << 20  # of gathered rows: several small batches go through one compiled call
 _CALL_SECONDS = 0.05  # of one compiled call, so that Ctrl-C and progress are prompt
-_EVALUATION_ROWS = 8192
 
 
 class DivergedError(FloatingPointError):
@@ -153,12 +153,25 @@ def evaluate(network: Any, x: ArrayLike, t: ArrayLike) -> tuple[float, float]:
             return float(network.loss(x, t)), float(network.accuracy(x, t))
         x, t = np.asarray(x), np.asarray(t)
         total = hits = 0.0
-        for start in range(0, len(x), _EVALUATION_ROWS):
-            rows = slice(start, start + _EVALUATION_ROWS)
-            out = network.predict(x[rows])
-            total += network.loss_layer.forward(out, t[rows]) * len(out)
+        for start in range(0, len(x), PASS):
+            rows = slice(start, start + PASS)
+            out, loss = _outputs_and_loss(network, x[rows], t[rows])
+            total += loss
             hits += float(np.sum(classes_of_output(out) == classes_of_target(t[rows], len(out))))
     return total / len(x), hits / len(x)
+
+
+def _outputs_and_loss(network: Network, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, float]:
+    """Outputs of a batch and the sum of its losses."""
+    plan = network.plan()
+    if plan is None or get_backend() == "numpy":
+        out = network.predict(x)
+        return out, network.loss_layer.forward(out, t) * len(out)
+    x, t = network.checked_batch(plan, x, t)
+    check_finite(x, "x")
+    check_finite(t, "t", network.loss_layer.one_hot)
+    out, row_loss = plan.evaluate(x, t, network.loss_layer)
+    return out, float(row_loss.sum())
 
 
 def _has_our_methods(network: Any) -> bool:

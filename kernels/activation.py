@@ -22,7 +22,7 @@ _SQRT_HALF = 0.7071067811865476
 _INV_SQRT_2PI = 0.3989422804014327
 
 
-@jit(inline=True)
+@jit(apart=True)
 def forward_in_place(kind, slope, a):  # type: ignore[no-untyped-def]
     """a = f(a) for a 1-D array."""
     # One array a loop: with x and out apart, LLVM guards the vector loop by a test for overlap,
@@ -49,7 +49,7 @@ def forward_in_place(kind, slope, a):  # type: ignore[no-untyped-def]
             a[i] = half * a[i] * (one + erf(a[i] * scale))
 
 
-@jit(inline=True)
+@jit(apart=True)
 def backward_in_place(kind, slope, saved, d):  # type: ignore[no-untyped-def]
     """d = d f'(x) for 1-D arrays."""
     real = d.dtype.type

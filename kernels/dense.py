@@ -25,7 +25,7 @@ def pieces(n, most):  # type: ignore[no-untyped-def]
     return (n + most - 1) // most
 
 
-@jit(inline=True)
+@jit(apart=True)
 def affine(x, W, b, out):  # type: ignore[no-untyped-def]
     """out = x W + b; x (N, D), W (D, H), b (H,), out (N, H)."""
     N, H = out.shape
@@ -49,7 +49,7 @@ def sum_rows(dout, db, first):  # type: ignore[no-untyped-def]
             db[j] += row[j]
 
 
-@jit(inline=True)
+@jit(apart=True)
 def weight_tile(x, dout, dW, db, tile, tiles, first):  # type: ignore[no-untyped-def]
     """The tile-th of ``tiles`` bands of dW = x^T dout, and with the first band db."""
     D = dW.shape[0]
@@ -74,7 +74,7 @@ def dense_forward(x, W, b, out):  # type: ignore[no-untyped-def]
             affine(x[rows], W, b, out[rows])
 
 
-@jit(inline=True)
+@jit(apart=True)
 def _backward_task(task, tiles, x, W, dout, dx, dW, db):  # type: ignore[no-untyped-def]
     N = x.shape[0]
     if task < tiles:

@@ -38,7 +38,7 @@ def row_problem(row, one_hot):  # type: ignore[no-untyped-def]
     return FINE
 
 
-@jit(inline=True)
+@jit(apart=True)
 def _copy_rows(source, order, start, stop, out, one_hot, found):  # type: ignore[no-untyped-def]
     D = out.shape[1]
     real = out.dtype.type

@@ -75,7 +75,7 @@ def _softmax_losses(kind, x, t, y, row_loss):  # type: ignore[no-untyped-def]
         row_loss[i] = total
 
 
-@jit(inline=True)
+@jit(apart=True)
 def loss_rows(kind, delta, x, t, y, row_loss):  # type: ignore[no-untyped-def]
     """Row losses and ``y`` of a block of rows; ``y`` must not be ``x``."""
     N, C = x.shape
@@ -108,7 +108,7 @@ def loss_rows(kind, delta, x, t, y, row_loss):  # type: ignore[no-untyped-def]
         row_loss[i] = total / C
 
 
-@jit(inline=True)
+@jit(apart=True)
 def loss_gradient_rows(kind, delta, y, t, row_scale, dx):  # type: ignore[no-untyped-def]
     """dx of a block of rows; ``dx`` may be ``y`` itself."""
     N, C = y.shape

@@ -4,6 +4,7 @@ Each is a plain Python function, used as it stands where the JIT is off, and bes
 instructions that a call becomes inside a kernel. They are written as instructions because numba's
 own integers widen to 64 bits, its ternaries become branches that LLVM threads together (a clamp
 written as two ternaries took a compare and a masked move more), and it has no ``fmuladd``.
+Call them from helpers compiled with ``strict`` only: fast-math flags would undo the roundings.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import lower_builtin, type_callable
 

@@ -21,7 +21,7 @@ from .blas import gemm
 from .dense import PASS, ROWS, SMALL, affine, pieces, weight_tile
 from .jit import jit, set_task_size
 from .loss import loss_gradient_rows, loss_rows
-from .optimizer import BLOCK, CLIP_NORM, LR, _squares, clip_scale, update_block
+from .optimizer import BLOCK, CLIP_NORM, LR, optimizer_step, squared_norm
 
 KERNELS = ("mlp_gradient", "mlp_train")
 
@@ -75,7 +75,7 @@ def _backward(blocks, slopes, params, acts, deltas, rows, own):  # type: ignore[
             gemm(delta, W.T, below, 1.0, 0.0)
 
 
-@jit(inline=True)
+@jit(apart=True)
 def _row_task(
     task, blocks, slopes, params, x, t, loss, delta, row_scale, row_loss, acts, deltas, backward
 ):  # type: ignore[no-untyped-def]
@@ -91,7 +91,7 @@ def _row_task(
         _backward(blocks, slopes, params, acts, deltas, rows, own)
 
 
-@jit(inline=True)
+@jit(apart=True)
 def _weight_task(task, blocks, tiles, grads, x, acts, deltas, first):  # type: ignore[no-untyped-def]
     """One band of one layer's dW over the rows of a pass."""
     rows = x.shape[0]
@@ -152,22 +152,18 @@ def _weighted(row_loss, row_scale):  # type: ignore[no-untyped-def]
     return total
 
 
-@jit(parallel=True)
-def _update(kind, settings, t, params, grads, m, v):  # type: ignore[no-untyped-def]
-    scale = 1.0
-    n = params.size
-    blocks = pieces(n, BLOCK)
-    if settings[CLIP_NORM] > 0.0:
-        total = 0.0
-        for block in range(blocks):
-            total += _squares(grads[block * BLOCK : min((block + 1) * BLOCK, n)])
-        scale = clip_scale(settings[CLIP_NORM], np.sqrt(total))
-    if blocks <= 1:
-        update_block(kind, settings, t, scale, params, grads, m, v)
-    else:
-        for block in prange(blocks):  # each task owns one block of params, m and v
-            own = slice(block * BLOCK, min((block + 1) * BLOCK, n))
-            update_block(kind, settings, t, scale, params[own], grads[own], m[own], v[own])
+@jit(inline=True)
+def _clip(clip_norm, grads):  # type: ignore[no-untyped-def]
+    """Factor that brings the gradient's norm to at most ``clip_norm``, 0: no limit."""
+    if clip_norm <= 0.0:
+        return 1.0
+    partial = np.empty(pieces(grads.size, BLOCK))
+    squared_norm(grads, partial)
+    total = 0.0
+    for block in range(partial.size):
+        total += partial[block]
+    scale = clip_norm / (np.sqrt(total) + 1e-6)
+    return 1.0 if scale > 1.0 else scale
 
 
 @jit(parallel="within")
@@ -193,7 +189,8 @@ def mlp_train(
             losses[i] = _weighted(rows, scales)
             if not np.isfinite(losses[i]):  # before the update spoils the parameters
                 break
-        _update(kind, settings, step + i + 1, params, grads, m, v)
+        scale = _clip(settings[CLIP_NORM], grads)
+        optimizer_step(kind, settings, step + i + 1, scale, params, grads, m, v)
         if loss_after:
             mlp_gradient(
                 blocks, slopes, tiles[:0], params, xs, ts, loss, delta, scales,

@@ -30,7 +30,7 @@ LR, WEIGHT_DECAY, BETA1, BETA2, EPSILON, CLIP_NORM = 0, 1, 2, 3, 4, 5
 BLOCK = 65536  # elements of one task; partial sums of the norm are added in the blocks' order
 
 
-@jit(inline=True)
+@jit(apart=True)
 def update_block(kind, settings, t, scale, params, grads, m, v):  # type: ignore[no-untyped-def]
     """One block of the update; t is the 1-based step, scale multiplies the gradient."""
     real = params.dtype.type
@@ -88,15 +88,6 @@ def squared_norm(grads, partial):  # type: ignore[no-untyped-def]
     """partial[block] = sum of squares of grads' block; grads (n,), partial float64."""
     for block in prange(partial.size):
         partial[block] = _squares(grads[block * BLOCK : min((block + 1) * BLOCK, grads.size)])
-
-
-@jit(inline=True)
-def clip_scale(clip_norm, norm):  # type: ignore[no-untyped-def]
-    """Factor that brings a gradient of this norm to at most ``clip_norm``; 0 means no limit."""
-    if clip_norm <= 0.0:
-        return 1.0
-    scale = clip_norm / (norm + 1e-6)
-    return 1.0 if scale > 1.0 else scale
 
 
 @jit(parallel=True)

@@ -69,12 +69,13 @@ def test_power_of_two(dtype):
 def test_split(dtype, rng):
     info = np.finfo(dtype)
     drawn = np.ldexp(rng.uniform(0.5, 1, 500), rng.integers(info.minexp + 1, info.maxexp, 500))
-    edges = [info.smallest_normal, info.max, 0.75, 1.5, 1, np.nextafter(dtype.type(1.5), 0)]
+    edges = [info.smallest_normal, info.max, 1, primitives.SPLIT, 2 * primitives.SPLIT]
+    edges += [np.nextafter(dtype.type(edge), 0) for edge in edges[1:]]
     function = compiled("split", 1)
     for x in np.concatenate([drawn, edges]).astype(dtype):
         m, e = function(x)
         assert (m, e) == primitives.split(x)
-        assert 0.75 <= m < 1.5
+        assert primitives.SPLIT <= m < 2 * primitives.SPLIT
         assert np.ldexp(m, int(e)) == x
 
 

@@ -12,9 +12,9 @@ from types import ModuleType
 import numba
 import numpy as np
 import pytest
-from fastdl.kernels import math as kernels
 from fastdl.kernels.jit import numba_is_compiling
-from fastdl.kernels.math_primitives import multiply_add
+from fastdl.kernels.math_constants import FLOAT32, FLOAT64
+from fastdl.kernels.math_primitives import SPLIT, multiply_add
 
 pytestmark = pytest.mark.skipif(
     not numba_is_compiling(), reason="the bounds are those of the compiled code"
@@ -59,9 +59,9 @@ def special_points(real):
     info = np.finfo(real)
     halves = (np.arange(info.minexp - info.nmant, info.maxexp + 1) + 0.5) * np.log(2)  # n steps
     powers = np.ldexp(real(1), np.arange(info.minexp - info.nmant, info.maxexp))
-    c = kernels._FLOAT32 if real is np.float32 else kernels._FLOAT64
+    c = FLOAT32 if real is np.float32 else FLOAT64
     edges = [c.exp_lowest, c.exp_highest, c.tanh_small, c.tanh_highest, c.erf_highest]
-    others = [0, info.max, info.smallest_normal, 0.75, 1.5, np.log(2), np.log(info.max)]
+    others = [0, info.max, info.smallest_normal, SPLIT, 2 * SPLIT, np.log(2), np.log(info.max)]
     largest = np.array([np.inf, np.nan, info.smallest_subnormal])
     return np.concatenate([halves, powers, edges, others, largest]).astype(real)
 

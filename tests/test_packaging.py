@@ -36,7 +36,7 @@ def test_import_leaves_heavy_libraries_out():
     code = "import sys, fastdl; print([m for m in sys.modules if '.' not in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(eval(done.stdout))
-    assert not {"pyarrow", "matplotlib", "rich", "typer", "safetensors", "scipy", "torch"} & loaded
+    assert not {"pyarrow", "matplotlib", "rich", "typer", "safetensors", "torch"} & loaded
 
 
 def test_importing_does_not_touch_the_random_state_or_the_users_numba_cache():
