@@ -1,6 +1,6 @@
 """Each elementwise kernel of kernels/math.py against its NumPy twin, 1M elements, one thread.
 
-pytest benchmarks/bench_math.py -o addopts="" -o python_files="bench_*.py" --benchmark-columns=median
+pytest -o addopts="" benchmarks/bench_math.py --benchmark-columns=median
 """
 
 from __future__ import annotations
