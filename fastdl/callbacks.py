@@ -208,7 +208,9 @@ class Checkpoint(Callback):
             left_over.unlink(missing_ok=True)
 
     def next_step(self, step: int) -> int | None:
-        return None if self.every_steps is None else (step // self.every_steps + 1) * self.every_steps
+        return (
+            None if self.every_steps is None else (step // self.every_steps + 1) * self.every_steps
+        )
 
     def on_steps(self, run: Run) -> None:
         if self.every_steps and run.step % self.every_steps == 0 and run.epoch_step > 0:

@@ -128,7 +128,7 @@ def random_state(rng: np.random.Generator | None) -> tuple[dict[str, Any], dict[
         name, keys, position, has_gauss, gauss = np.random.get_state()
         known = {"name": name, "position": position, "has_gauss": has_gauss, "gauss": gauss}
         return known, {"keys": np.asarray(keys)}
-    state = copy.deepcopy(rng.bit_generator.state)
+    state = dict(copy.deepcopy(rng.bit_generator.state))
     arrays: dict[str, np.ndarray] = {}
     _take_arrays(state, "", arrays)
     return state, arrays

@@ -14,7 +14,9 @@ app = typer.Typer(
     help="Neural networks on compiled CPU kernels: an ad log in, a calibrated model out.",
 )  # fmt: skip
 
-DataFile = Annotated[str | None, typer.Option(help="CSV, TSV or Parquet file; none: generated log.")]
+DataFile = Annotated[
+    str | None, typer.Option(help="CSV, TSV or Parquet file; none: generated log.")
+]
 Format = Annotated[
     str | None, typer.Option(help="criteo, avazu, csv, tsv or parquet; default: by the name.")
 ]
@@ -34,7 +36,9 @@ def train(
     buckets: Annotated[int, typer.Option(help="Indicator columns of one category column.")] = 32,
     lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 0.001,
     patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 2,
-    split: Annotated[str, typer.Option(help="Test rows: the last in 'order', or 'random'.")] = "order",
+    split: Annotated[
+        str, typer.Option(help="Test rows: the last in 'order', or 'random'.")
+    ] = "order",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Number of threads.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,

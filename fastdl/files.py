@@ -33,7 +33,11 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], None]
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """``text`` as UTF-8, atomically."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8") and None)
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    write_atomically(path, write)
 
 
 def write_arrays(
@@ -48,7 +52,9 @@ def write_arrays(
     write_atomically(path, lambda temporary: save_file(arrays, str(temporary), metadata))
 
 
-def read_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_arrays(
+    path: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and description of a file by ``write_arrays`` whose description has this "kind".
 
     Raises FileNotFoundError where there is no such file; ValueError where it is not such a file,
@@ -86,7 +92,7 @@ def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
     crc = zlib.crc32(text.encode())
     for name in sorted(arrays):
         crc = zlib.crc32(f"{name}{arrays[name].shape}{arrays[name].dtype}".encode(), crc)
-        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8), crc)
+        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), crc)
     return f"{crc:08x}"
 
 

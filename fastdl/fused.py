@@ -59,7 +59,7 @@ class Plan:
         self.no_tiles = self.tiles[:0]
         self.columns, self.deltas = column, delta
         self._scratch: tuple[int, np.ndarray, np.ndarray] | None = None
-        self._context = [(dense, "x") for dense, _ in blocks]
+        self._context: list[tuple[Layer, str]] = [(dense, "x") for dense, _ in blocks]
         self._context += [(a, "saved") for _, a in blocks if a is not None]
 
     def forget(self) -> None:
@@ -73,7 +73,11 @@ class Plan:
         scratch, self._scratch = self._scratch, None
         if scratch is None or scratch[0] < rows:
             dtype = self.store.dtype
-            scratch = rows, np.empty(rows * self.columns, dtype), np.empty(rows * self.deltas, dtype)
+            scratch = (
+                rows,
+                np.empty(rows * self.columns, dtype),
+                np.empty(rows * self.deltas, dtype),
+            )
         return scratch
 
     def give_back(self, scratch: tuple[int, np.ndarray, np.ndarray]) -> None:
@@ -94,9 +98,7 @@ class Plan:
         self.give_back(scratch)
         return grads, row_loss
 
-    def evaluate(
-        self, x: np.ndarray, t: np.ndarray, loss: Loss
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def evaluate(self, x: np.ndarray, t: np.ndarray, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
         """Outputs (N, C) and row losses (N,) of at most PASS rows."""
         rows, row_loss = len(x), np.empty(len(x))
         scratch = self.take_scratch(rows)

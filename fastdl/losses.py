@@ -56,7 +56,7 @@ class Loss(Layer):
 
     def backward(self, dout: float = 1.0) -> np.ndarray:  # type: ignore[override]
         """dout times the gradient of the loss, of x's shape."""
-        y, t, scale = required(self.y, self), self.t, self.row_scale
+        y, t, scale = required(self.y, self), self.t, required(self.row_scale, self)
         dx = np.empty_like(y)
         ops.loss_backward(self.kind, self.delta, y, t, scale * float(dout), dx)
         return dx.reshape(self.shape)
@@ -114,7 +114,7 @@ class SoftmaxCrossEntropy(Loss):
         if array.ndim == 1 and array.dtype.kind in "iub" and C > 1:
             if array.shape != (N,):
                 raise ValueError(f"t has shape {array.shape}; expected ({N},) class indices.")
-            if not (0 <= array.min() and array.max() < C):
+            if not (array.min() >= 0 and array.max() < C):
                 raise ValueError(
                     f"t has class indices from {array.min()} to {array.max()}; expected 0 to "
                     f"{C - 1} for an output of {C} columns."

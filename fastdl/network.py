@@ -161,7 +161,9 @@ class Network:
             setattr(slot.layer, "d" + slot.name, view)
         return grads
 
-    def checked_batch(self, plan: Plan, x: ArrayLike, t: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def checked_batch(
+        self, plan: Plan, x: ArrayLike, t: ArrayLike
+    ) -> tuple[np.ndarray, np.ndarray]:
         """x (N, D) and t (N, C) in the parameters' dtype; values are not looked at yet."""
         x = self._input(x)
         if x.ndim != 2 or x.shape[1] != plan.inputs:
@@ -206,7 +208,7 @@ def classes_of_target(t: ArrayLike, rows: int) -> np.ndarray:
 
 @contextmanager
 def evaluation(network: Any) -> Iterator[None]:
-    """Evaluation mode for the block, on any object with ``layers``; the modes come back after it."""
+    """Evaluation mode for the block, on any object with ``layers``; the old modes come back."""
     layers = list(getattr(network, "layers", []))
     before = [getattr(layer, "training", None) for layer in layers]
     for layer in layers:

@@ -150,8 +150,8 @@ class KernelOptimizer(Optimizer):
             )  # fmt: skip
         if by_key[key].size != param.size:
             raise ValueError(
-                f"State {name}[{key!r}] has shape {by_key[key].shape}, the parameter {param.shape}; "
-                "use a new optimizer for another network."
+                f"State {name}[{key!r}] has shape {by_key[key].shape}, the parameter "
+                f"{param.shape}; use a new optimizer for another network."
             )
         return by_key[key]
 
@@ -167,9 +167,7 @@ class KernelOptimizer(Optimizer):
         scale = self.clip_norm / (np.sqrt(total) + 1e-6)
         return min(1.0, scale) if scale == scale else scale
 
-    def _call(
-        self, params: np.ndarray, grads: np.ndarray, states: Arrays, scale: float
-    ) -> None:
+    def _call(self, params: np.ndarray, grads: np.ndarray, states: Arrays, scale: float) -> None:
         none = _NO_STATE[params.dtype]
         ops.optimizer_step(
             self.kind, self.settings(), self.t, scale, params, grads,
@@ -328,9 +326,7 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
         clip_norm: float | None = None,
     ) -> None:
-        super().__init__(
-            lr, beta1, beta2, epsilon, weight_decay=weight_decay, clip_norm=clip_norm
-        )
+        super().__init__(lr, beta1, beta2, epsilon, weight_decay=weight_decay, clip_norm=clip_norm)
 
 
 registry: dict[str, type[KernelOptimizer]] = {

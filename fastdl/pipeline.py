@@ -105,7 +105,7 @@ def predict_ctr(
     if Path(out).suffix not in (".csv", ".parquet"):
         raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
     log_format = resolve_format(Path(data), format or trained_format)
-    types: dict[str, list[str]] = {}
+    types: dict[str, Any] = {}
     if log_format not in ("criteo", "avazu"):  # those have fixed types; others follow the training
         types = {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
     schema = pa.schema([("probability", pa.float32())])
@@ -196,8 +196,8 @@ def _report(
         true = test["click_probability"].to_numpy()
         best = metrics.evaluate(y, true)
     steps = len(trainer.loss_history) // max(1, len(trainer.history["epoch"]))
-    history: dict[str, Any] = {"step_loss": trainer.loss_history, "steps_per_epoch": steps,
-                               **{k: trainer.history[k] for k in ("epoch", "val_loss")}}  # fmt: skip
+    history = {"step_loss": trainer.loss_history, "steps_per_epoch": steps}
+    history |= {name: trainer.history[name] for name in ("epoch", "val_loss")}
     plot_run(folder / PICTURE, history=history, label=y, probability=probability,
              title=f"fastdl: {Path(job.data).name if job.data else 'generated ad log'}",
              best_possible=true)  # fmt: skip

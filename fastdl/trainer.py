@@ -102,9 +102,7 @@ class Trainer:
             for callback in run.callbacks:
                 callback.on_end(run)
 
-    def _epoch(
-        self, run: Run, data: _Data, taker: Any, validation: Any, verbose: bool
-    ) -> None:
+    def _epoch(self, run: Run, data: _Data, taker: Any, validation: Any, verbose: bool) -> None:
         start = time.perf_counter()
         if run.epoch_step == 0:  # else the order came from a checkpoint
             draw = np.random.permutation if run.rng is None else run.rng.permutation
@@ -212,7 +210,9 @@ def _rows(values: ArrayLike, name: str) -> np.ndarray:
     return array
 
 
-def _validation_data(x: ArrayLike | None, t: ArrayLike | None) -> tuple[ArrayLike, ArrayLike] | None:
+def _validation_data(
+    x: ArrayLike | None, t: ArrayLike | None
+) -> tuple[ArrayLike, ArrayLike] | None:
     if (x is None) != (t is None):
         raise ValueError("Give both x_val and t_val, or neither.")
     if x is None or t is None:
@@ -231,7 +231,9 @@ def _gatherable(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     return np.require(rows, dtype, ["C", "A"])
 
 
-def _gather(source: np.ndarray, order: np.ndarray, out: np.ndarray, name: str, one_hot: bool) -> None:
+def _gather(
+    source: np.ndarray, order: np.ndarray, out: np.ndarray, name: str, one_hot: bool
+) -> None:
     problem = np.empty(2, np.int64)
     ops.gather_rows(source, order, out, one_hot, problem)
     if problem[0]:
@@ -261,7 +263,9 @@ class _FusedSteps:
         row_bytes = (self.x.shape[1] + self.t.shape[1]) * self.dtype.itemsize
         batch = run.batch_size
         self.most = max(1, _BLOCK_BYTES // (batch * row_bytes))
-        self.xs = np.empty((min(self.most, run.steps_per_epoch) * batch, self.x.shape[1]), self.dtype)
+        self.xs = np.empty(
+            (min(self.most, run.steps_per_epoch) * batch, self.x.shape[1]), self.dtype
+        )
         self.ts = np.empty((len(self.xs), self.t.shape[1]), self.dtype)
         self.at_once = 1
 

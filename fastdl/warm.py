@@ -64,12 +64,12 @@ def info() -> dict[str, str]:
 
     from . import __version__
 
-    folder = jit.cache_folder()
+    folder, core = jit.cache_folder(), blas_library.CORE
     return {
         "fastdl": __version__,
         "NumPy, numba": f"{np.__version__}, {numba.__version__}",
         "CPU": blas_library.cpu_name(),
-        "BLAS": f"OpenBLAS, {blas_library.CORE} kernels" if blas_library.LIBRARY else "none (loops)",
+        "BLAS": f"OpenBLAS, {core} kernels" if blas_library.LIBRARY else "none (loops)",
         "threads": f"{jit.get_num_threads()} of {numba.config.NUMBA_NUM_THREADS}",
         "threading layer": jit.threading_layer(),
         "backend": get_backend(),

@@ -22,9 +22,7 @@ _ROW_MAJOR, _NO_TRANS, _TRANS = 101, 111, 112
 
 def _external(symbol: str, real: types.Type) -> types.ExternalFunction:
     integer, pointer = types.int32, types.intp
-    signature = types.void(
-        *(integer,) * 6, real, *(pointer, integer) * 2, real, pointer, integer
-    )
+    signature = types.void(*(integer,) * 6, real, *(pointer, integer) * 2, real, pointer, integer)
     return types.ExternalFunction(symbol, signature)
 
 
@@ -44,9 +42,8 @@ def gemm(a: np.ndarray, b: np.ndarray, c: np.ndarray, alpha: float, beta: float)
 def _stride(x):  # type: ignore[no-untyped-def]
     """(leading dimension, transposed?) of an operand whose rows or columns are contiguous."""
     rows, columns = x.shape
-    if x.strides[1] == x.itemsize or columns == 1:
-        if x.strides[1] == x.itemsize or x.strides[0] >= x.itemsize:
-            return max(x.strides[0] // x.itemsize, columns), False
+    if x.strides[1] == x.itemsize or (columns == 1 and x.strides[0] >= x.itemsize):
+        return max(x.strides[0] // x.itemsize, columns), False
     return max(x.strides[1] // x.itemsize, rows), True
 
 

@@ -89,7 +89,7 @@ def _choose() -> tuple[ctypes.CDLL | None, str]:
     # OPENBLAS_CORETYPE set by the user is left to rule; else AVX-512 kernels where they can run.
     # A library once loaded keeps its choice, so the flags decide before the load.
     environment = {"OPENBLAS_NUM_THREADS": "1"}
-    if "OPENBLAS_CORETYPE" not in os.environ and _takes_avx2() and _AVX512_FLAGS <= cpu_flags():
+    if "OPENBLAS_CORETYPE" not in os.environ and _takes_avx2() and cpu_flags() >= _AVX512_FLAGS:
         environment["OPENBLAS_CORETYPE"] = "SkylakeX"
     try:
         library = _load(path, **environment)

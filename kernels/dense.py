@@ -62,7 +62,7 @@ def weight_tile(x, dout, dW, db, tile, tiles, first):  # type: ignore[no-untyped
 @jit(parallel=True)
 def dense_forward(x, W, b, out):  # type: ignore[no-untyped-def]
     """out = x W + b; x (N, D), W (D, H), b (H,), out (N, H)."""
-    N, D = x.shape
+    N = x.shape[0]
     tasks = pieces(N, ROWS)
     if tasks <= 1 or N * W.size < SMALL:
         for task in range(tasks):

@@ -122,7 +122,7 @@ class _Locator(_CacheLocator):
 
 
 class _CacheImpl(CompileResultCacheImpl):
-    _locator_classes = [_Locator]
+    _locator_classes = [_Locator]  # noqa: RUF012  (numba's own attribute)
 
 
 class _KernelCache(FunctionCache):

@@ -30,7 +30,7 @@ IN, OUT, WEIGHTS, KIND, OUTPUT, BEFORE, DELTA = 0, 1, 2, 3, 4, 5, 6
 
 @jit(inline=True)
 def _rows_of(scratch, column, rows, width, own):  # type: ignore[no-untyped-def]
-    """The rows ``own`` of the (rows, width) matrix that starts at a column offset of the scratch."""
+    """Rows ``own`` of the (rows, width) matrix that starts at a column offset of the scratch."""
     start = column * rows
     return scratch[start : start + rows * width].reshape(rows, width)[own]
 

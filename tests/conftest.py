@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastdl.kernels import jit
 
 import fastdl
-from fastdl.kernels import jit
 
 SHARED = Path(__file__).parents[2] / "shared"
 

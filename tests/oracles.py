@@ -13,9 +13,7 @@ def gradient_check(loss, arrays, gradients, rng, step=1e-6, tolerance=1e-6):
     ``loss()`` is a function of the arrays, which are changed in place and put back.
     """
     directions = [rng.standard_normal(array.shape) for array in arrays]
-    expected = sum(
-        float(np.sum(g * d)) for g, d in zip(gradients, directions, strict=True)
-    )
+    expected = sum(float(np.sum(g * d)) for g, d in zip(gradients, directions, strict=True))
     values = []
     for sign in (1, -1):
         for array, direction in zip(arrays, directions, strict=True):

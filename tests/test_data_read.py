@@ -39,7 +39,11 @@ def test_real_files(name, format, options, rows, columns):
     assert log.shape == (rows, columns)
     assert log.column_names[0] == "label"
     assert set(log["label"].unique().to_pylist()) == {0, 1}
-    assert {str(c.type).split("<")[0] for c in log.columns[1:]} <= {"double", "string", "dictionary"}
+    assert {str(c.type).split("<")[0] for c in log.columns[1:]} <= {
+        "double",
+        "string",
+        "dictionary",
+    }
 
 
 @real
@@ -49,7 +53,9 @@ def test_criteo_values_are_the_files():
         lines = [line.rstrip("\n").split("\t") for line in file]
     for name, i in (("label", 0), ("I1", 1), ("I13", 13), ("C1", 14), ("C26", 39)):
         expected = [line[i] or None for line in lines]
-        found = [None if v is None else (str(int(v)) if i < 14 else v) for v in log[name].to_pylist()]
+        found = [
+            None if v is None else (str(int(v)) if i < 14 else v) for v in log[name].to_pylist()
+        ]
         assert found == expected
 
 
@@ -79,7 +85,11 @@ def test_criteo_without_label_is_read_for_prediction(write):
 def test_quirks_of_csv(write):
     text = '\ufefflabel,a,b\r\n1,1.5,"x, ""y"""\r\n0,NULL,NaN\r\n0,,z'
     log = read_log(write("log.csv", text))
-    assert log.to_pydict() == {"label": [1, 0, 0], "a": [1.5, None, None], "b": ['x, "y"', None, "z"]}
+    assert log.to_pydict() == {
+        "label": [1, 0, 0],
+        "a": [1.5, None, None],
+        "b": ['x, "y"', None, "z"],
+    }
 
 
 def test_gzip_and_tsv(write):

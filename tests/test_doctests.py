@@ -11,7 +11,9 @@ import pytest
 import fastdl
 
 MODULES = sorted(
-    info.name for info in pkgutil.walk_packages(fastdl.__path__, "fastdl.") if "__main__" not in info.name
+    info.name
+    for info in pkgutil.walk_packages(fastdl.__path__, "fastdl.")
+    if "__main__" not in info.name
 )
 
 

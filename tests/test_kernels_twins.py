@@ -7,9 +7,8 @@ import inspect
 
 import numpy as np
 import pytest
-from oracles import tolerance
-
 from fastdl.kernels import backend, jit, loss, optimizer
+from oracles import tolerance
 
 ALL = [(file, name) for file in backend.FILES for name in backend.kernel_names(file)]
 

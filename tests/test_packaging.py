@@ -17,7 +17,11 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 def test_package_list_equals_the_folders():
     found = set()
-    for top, name in (("fastdl", "fastdl"), ("kernels", "fastdl.kernels"), ("models", "fastdl.models")):
+    for top, name in (
+        ("fastdl", "fastdl"),
+        ("kernels", "fastdl.kernels"),
+        ("models", "fastdl.models"),
+    ):
         for init in (ROOT / top).rglob("__init__.py"):
             inside = init.parent.relative_to(ROOT / top).parts
             found.add(".".join((name, *inside)))

@@ -66,7 +66,9 @@ def test_predictions_are_the_networks(trained, tmp_path, suffix, capsys):
      ("adult.parquet", ["--label", "income", "--positive", ">50K"], 0.89)],
 )  # fmt: skip
 def test_real_logs(tmp_path, name, options, least):
-    assert run("train", "--data", CTR / name, *options, "--epochs", 4, "--out", tmp_path / "run") == 0
+    assert (
+        run("train", "--data", CTR / name, *options, "--epochs", 4, "--out", tmp_path / "run") == 0
+    )
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test"]["auc"] > least
     assert metrics["test"]["log_loss"] < metrics["base_rate"]["log_loss"]

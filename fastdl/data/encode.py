@@ -58,7 +58,8 @@ class LogEncoder:
         if learners is None or not learners:
             raise ValueError("There are no columns to encode.")
         self.columns_ = [
-            {"name": name, **learner.description(self.buckets)} for name, learner in learners.items()
+            {"name": name, **learner.description(self.buckets)}
+            for name, learner in learners.items()
         ]
         self._prepare()
         return self
@@ -114,7 +115,9 @@ class LogEncoder:
 
     def _fitted(self) -> LogEncoder:
         if not hasattr(self, "columns_"):
-            raise ValueError("This LogEncoder is not fitted yet; call fit with training rows first.")
+            raise ValueError(
+                "This LogEncoder is not fitted yet; call fit with training rows first."
+            )
         return self
 
     def _learners(self, table: Table) -> dict[str, _Moments | _Values]:
@@ -252,7 +255,9 @@ def one_hot(labels: np.ndarray, classes: int = 2, dtype: DTypeLike = np.float32)
     """
     indices = np.asarray(labels)
     if indices.ndim != 1 or indices.dtype.kind not in "fiub":
-        raise ValueError(f"labels have shape {indices.shape}, dtype {indices.dtype}; expected (N,).")
+        raise ValueError(
+            f"labels have shape {indices.shape}, dtype {indices.dtype}; expected (N,)."
+        )
     if not np.isin(indices, np.arange(classes)).all():
         raise ValueError(f"labels have other values than the classes 0 to {classes - 1}.")
     return np.eye(classes, dtype=dtype)[indices.astype(np.intp)]
@@ -277,9 +282,9 @@ def _column(table: Table, name: str, number: bool) -> ChunkedArray:
     if number:
         raise ValueError(f"Column {name} holds categories; the encoder was fitted with numbers.")
     if pa.types.is_dictionary(column.type):
-        return column.unify_dictionaries() if column.type.value_type == pa.string() else column.cast(
-            pa.dictionary(pa.int32(), pa.string())
-        )  # fmt: skip
+        if column.type.value_type != pa.string():
+            return column.cast(pa.dictionary(pa.int32(), pa.string()))
+        return column.unify_dictionaries()
     return column.cast(pa.string())
 
 

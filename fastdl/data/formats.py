@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CRITEO_COUNTS = tuple(f"I{i}" for i in range(1, 14))
 CRITEO_CATEGORIES = tuple(f"C{i}" for i in range(1, 27))
@@ -14,7 +15,8 @@ MISSING = ["", "NULL", "null", "NaN", "nan", "NA", "N/A"]
 
 _BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet"}
 _MAGIC = {
-    b"PAR1": "a Parquet file", b"\x89PNG": "a PNG picture", b"PK\x03\x04": "a zip archive (or .npz)",
+    b"PAR1": "a Parquet file", b"\x89PNG": "a PNG picture",
+    b"PK\x03\x04": "a zip archive (or .npz)",
     b"\x93NUM": "a NumPy array", b"\x1f\x8b": "a gzip file", b"\xff\xd8\xff": "a JPEG picture",
     b"ARRO": "an Arrow file", b"ORC": "an ORC file",
 }  # fmt: skip
@@ -84,9 +86,9 @@ def first_line(path: str | os.PathLike[str]) -> str:
     """The first line of a text file, plain or gzip."""
     import gzip
 
-    opened = gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb")
+    opener: Any = gzip.open if str(path).endswith(".gz") else open
     try:
-        with opened as file:
+        with opener(path, "rb") as file:
             return bytes(file.readline(1 << 20)).decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text in line 1.") from None

@@ -58,7 +58,7 @@ def generate_ad_log(
     """
     import pyarrow as pa
 
-    options: dict[str, Any] = dict(
+    options: dict[str, Any] = dict(  # noqa: C408
         seed=seed, numeric=numeric, categorical=categorical, cardinality=cardinality,
         click_rate=click_rate, missing=missing,
     )  # fmt: skip
@@ -69,7 +69,7 @@ def iter_ad_log(
     rows: int, *, batch_rows: int = BLOCK, seed: int = 0, numeric: int = 13, categorical: int = 26,
     cardinality: int = 1_000_000, click_rate: float = 0.25, missing: float = 0.1,
 ) -> Iterator[Table]:  # fmt: skip
-    """The rows of ``generate_ad_log`` as tables of at most ``batch_rows`` rows, any number of them."""
+    """The rows of ``generate_ad_log`` as tables of at most ``batch_rows`` rows, however many."""
     recipe = _Recipe(
         int(check_number(seed, "seed")), _count(numeric, "numeric"),
         _count(categorical, "categorical"), check_size(cardinality, "cardinality"),
@@ -97,7 +97,10 @@ def write_ad_log(path: str | os.PathLike[str], rows: int, **options: Any) -> Non
     suffix = Path(path).suffix
     if suffix not in (".csv", ".tsv", ".parquet"):
         raise ValueError(f"The file is {path}; expected a name in .csv, .tsv or .parquet.")
-    if suffix == ".tsv" and (options.get("numeric", 13), options.get("categorical", 26)) != (13, 26):
+    if suffix == ".tsv" and (options.get("numeric", 13), options.get("categorical", 26)) != (
+        13,
+        26,
+    ):
         raise ValueError("Criteo's format has 13 numeric and 26 category columns; write a .csv.")
     tables = iter_ad_log(rows, **options)
     write_atomically(path, lambda temporary: _write(temporary, suffix, tables))
@@ -111,23 +114,24 @@ def _write(path: Path, suffix: str, tables: Iterator[Table]) -> None:
     for table in tables:
         if suffix == ".tsv":
             table = table.drop_columns("click_probability")
-        table = pa.table(
-            [c.cast(pa.string()) if pa.types.is_dictionary(c.type) else _whole(c, suffix) for c in table.columns],
-            table.column_names,
-        )  # fmt: skip
+        table = pa.table([_plain(c, suffix) for c in table.columns], table.column_names)
         if writer is None and suffix == ".parquet":
             writer = parquet.ParquetWriter(path, table.schema)
         elif writer is None:
             tabs = csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
-            writer = csv.CSVWriter(path, table.schema, write_options=tabs if suffix == ".tsv" else None)
+            writer = csv.CSVWriter(
+                path, table.schema, write_options=tabs if suffix == ".tsv" else None
+            )
         writer.write_table(table)
     writer.close()
 
 
-def _whole(column: Any, suffix: str) -> Any:
-    """Counts as integers where the format has no decimal point."""
+def _plain(column: Any, suffix: str) -> Any:
+    """Strings for categories, and counts as integers where the format has no decimal point."""
     import pyarrow as pa
 
+    if pa.types.is_dictionary(column.type):
+        return column.cast(pa.string())
     is_count = suffix == ".tsv" and pa.types.is_floating(column.type)
     return column.cast(pa.int64()) if is_count else column
 
@@ -168,7 +172,9 @@ def _strings(recipe: _Recipe, field: int, ids: np.ndarray) -> Any:
     )
 
 
-def _block(recipe: _Recipe, block: int) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray], Any]:
+def _block(
+    recipe: _Recipe, block: int
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray], Any]:
     """Logit without intercept, counts and ids of one block, and its random stream after them."""
     rng = np.random.default_rng([recipe.seed, block])
     shape = np.random.default_rng([recipe.seed, 2**41])  # what is the same in every block
@@ -190,7 +196,9 @@ def _block(recipe: _Recipe, block: int) -> tuple[np.ndarray, list[np.ndarray], l
         rank = np.exp(rng.random(BLOCK) * np.log(size + 1)).astype(np.int64) - 1
         absent = rng.random(BLOCK) < 2 * recipe.missing * gaps
         known = np.where(absent, -1, np.minimum(rank, size - 1))
-        weight = (0.2 + strength) / np.log10(size + 8)  # rare ids are hard to learn: they matter less
+        weight = (0.2 + strength) / np.log10(
+            size + 8
+        )  # rare ids are hard to learn: they matter less
         logit += weight * _effect(recipe.seed, field, known)
         ids.append(known)
     for pair in range(min(4, len(ids) - 1)):

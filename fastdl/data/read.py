@@ -69,8 +69,8 @@ def iter_log(
     ``format`` is criteo, avazu, csv, tsv or parquet; None goes by the file's name. The result has
     the column ``label`` (int8, 1 for a click) first, unless ``require_label`` is False (for
     prediction), then float64 columns for numbers and string columns for categories. ``label``
-    names the label column (by default label, click, clicked or clk), ``positive`` the value that means
-    a click where the values are not 0 and 1. ``columns`` chooses columns; ``categorical`` and
+    names the label column (by default label, click, clicked or clk), ``positive`` the value that
+    means a click where the values are not 0 and 1. ``columns`` chooses columns; ``categorical`` and
     ``numeric`` say what some of them are, where types would mislead.
 
     Raises FileNotFoundError; ValueError for a file that is empty, truncated, ragged or of another
@@ -143,7 +143,9 @@ def _typed(
         if _is_number(column.type) and name not in chosen.categorical:
             found[name] = _finite(column.cast(pa.float64()), name, path, first)
         else:
-            found[name] = column if pa.types.is_dictionary(column.type) else column.cast(pa.string())
+            found[name] = (
+                column if pa.types.is_dictionary(column.type) else column.cast(pa.string())
+            )
     return pa.table(found)
 
 
@@ -282,8 +284,8 @@ def _explained(path: Path, names: Names, message: str) -> str:
         name = names[int(value[1])]
         kind = "an integer" if value[2] == "int64" else "a number"
         return (
-            f"{where}: column {name} has {value[3].strip()}, which is not {kind}. If the column is a "
-            f"category, pass categorical=['{name}']."
+            f"{where}: column {name} has {value[3].strip()}, which is not {kind}. If the column is "
+            f"a category, pass categorical=['{name}']."
         )
     if "UTF8" in message or "utf8" in message:
         return f"{where} is not UTF-8 text: {message}"

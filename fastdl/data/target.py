@@ -46,8 +46,10 @@ class Target:
 
     def finish(self) -> None:
         """After the last piece: a ``positive`` value that never came is an error."""
-        if self.positive is not None and self.values and not any(
-            self._is_positive(text) for text in self.values
+        if (
+            self.positive is not None
+            and self.values
+            and not any(self._is_positive(text) for text in self.values)
         ):
             raise ValueError(
                 f"No row of {self.path} has the value {self.positive!r} in the label column "

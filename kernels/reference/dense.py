@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 
 def dense_forward(x, W, b, out):  # type: ignore[no-untyped-def]
     """out = x W + b; x (N, D), W (D, H), b (H,), out (N, H)."""

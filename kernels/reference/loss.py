@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..loss import ABSOLUTE_ERROR, SIGMOID_CROSS_ENTROPY, SOFTMAX, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR
+from ..loss import (
+    ABSOLUTE_ERROR,
+    SIGMOID_CROSS_ENTROPY,
+    SOFTMAX,
+    SOFTMAX_CROSS_ENTROPY,
+    SQUARED_ERROR,
+)
 
 
 def loss_forward(kind, delta, x, t, y, row_loss):  # type: ignore[no-untyped-def]

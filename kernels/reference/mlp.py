@@ -78,7 +78,9 @@ def mlp_train(
             scale = min(1.0, settings[CLIP_NORM] / (norm + 1e-6))
         optimizer_step(kind, settings, step + i + 1, scale, params, grads, m, v)
         if loss_after:
-            mlp_gradient(blocks, slopes, tiles[:0], params, *data, grads, row_loss[own], acts, deltas)
+            mlp_gradient(
+                blocks, slopes, tiles[:0], params, *data, grads, row_loss[own], acts, deltas
+            )
             losses[i] = np.sum(row_loss[own] * row_scale[own])
             if not np.isfinite(losses[i]):
                 break

@@ -36,7 +36,10 @@ class CTRPredictionNetwork(Network):
         dims = [input_dim, *hidden_dims, 2]
         layers: list[Layer] = []
         for inputs, outputs in zip(dims[:-1], dims[1:], strict=True):
-            layers += [Dense(inputs, outputs, initializer=initializer, dtype=dtype, rng=rng), ReLU()]
+            layers += [
+                Dense(inputs, outputs, initializer=initializer, dtype=dtype, rng=rng),
+                ReLU(),
+            ]
         super().__init__(layers[:-1], Softmax())
 
     def predict_proba(self, x: ArrayLike, *, batch_size: int = 8192) -> np.ndarray:
