@@ -1,0 +1,107 @@
+"""The cache, the threads, the backends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import fastdl
+from fastdl.kernels import backend, jit
+
+SMALL = (
+    "import numpy as np, fastdl; x = np.ones((4, 3), np.float32);"
+    "d = fastdl.Dense(3, 2); d.forward(x); print(d.W.dtype)"
+)
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+
+
+def test_kernels_are_cached_in_our_folder(tmp_path):
+    done = run(SMALL, FASTDL_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    files = list(tmp_path.glob("kernels-*/*.nbi"))
+    assert any("dense_forward" in file.name for file in files)
+    again = run(
+        SMALL + ";from fastdl.kernels.dense import dense_forward as f;"
+        "print(sum(f.stats.cache_hits.values()), sum(f.stats.cache_misses.values()))",
+        FASTDL_CACHE_DIR=str(tmp_path),
+    )
+    assert again.stdout.split()[1:] == ["1", "0"], again.stderr
+
+
+def test_no_cache_where_nothing_can_be_written(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    code = SMALL + ";from fastdl.kernels import jit; print(jit.cache_folder())"
+    done = run(code, FASTDL_CACHE_DIR=str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "None"
+
+
+def test_the_folder_changes_with_any_kernel_source(monkeypatch):
+    before = jit.source_hash()
+    original = Path.read_bytes
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda p: original(p) + (b"#" if p.name == "dense.py" else b"")
+    )
+    assert jit.source_hash() != before
+
+
+def test_set_num_threads(monkeypatch):
+    monkeypatch.setattr(jit, "_threads", None)
+    fastdl.set_num_threads(1)
+    assert fastdl.get_num_threads() == 1
+    x = np.ones((4000, 300), np.float32)
+    before = numba.get_num_threads()
+    fastdl.Dense(300, 300).forward(x)
+    assert numba.get_num_threads() == before  # the user's own numba setting is left alone
+
+
+@pytest.mark.parametrize(
+    ("n", "error"), [(0, ValueError), (10_000, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+def test_bad_numbers_of_threads(n, error):
+    with pytest.raises(error, match="set_num_threads"):
+        fastdl.set_num_threads(n)
+
+
+def test_use_backend_as_a_call_and_as_a_block():
+    start = fastdl.get_backend()
+    with fastdl.use_backend("numpy"):
+        assert backend.ops.dense_forward.__module__.endswith("reference.dense")
+        with fastdl.use_backend("numba"):
+            assert fastdl.get_backend() == "numba"
+        assert fastdl.get_backend() == "numpy"
+    assert fastdl.get_backend() == start
+    with pytest.raises(ValueError, match="'torch'"):
+        fastdl.use_backend("torch")
+
+
+def test_backend_from_the_environment():
+    done = run("import fastdl; print(fastdl.get_backend())", FASTDL_BACKEND="numpy")
+    assert done.stdout.strip() == "numpy"
+
+
+def test_workqueue_layer_is_safe_for_several_threads():
+    code = """
+import threading, numpy as np, fastdl
+x = np.ones((3000, 200)); layer = lambda: fastdl.Dense(200, 200, dtype="float64")
+layers = [layer() for _ in range(4)]
+work = lambda d: [d.forward(x) for _ in range(10)]
+threads = [threading.Thread(target=work, args=(d,)) for d in layers]
+[t.start() for t in threads]; [t.join() for t in threads]
+from fastdl.kernels import jit; print(jit.threading_layer())
+"""
+    done = run(code, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "workqueue"
