@@ -1,6 +1,6 @@
 """Largest errors of kernels/math.py in ulp: of every float32 number and of many float64 numbers.
 
-    python benchmarks/accuracy_math.py                  # all 2^32 float32 patterns, 10 minutes
+    python benchmarks/accuracy_math.py                  # all 2^32 float32 patterns, a quarter hour
     python benchmarks/accuracy_math.py --stride 4099    # every 4099th, some seconds
 
 The tables in kernels/math.py are from here. tests/test_kernels_math_ulp.py runs the same functions

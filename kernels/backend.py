@@ -16,7 +16,8 @@ BACKENDS = ("numba", "numpy")
 
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
-    "activation", "dense", "gather", "loss", "mlp", "optimizer",
+    "activation", "batchnorm", "dense", "dropout", "gather", "layernorm", "loss", "matmul",
+    "mlp", "optimizer",
 )  # fmt: skip
 
 

@@ -168,3 +168,54 @@ def test_rows_with_a_problem_are_found(name, rows, one_hot, row, problem, dtype)
         given = (x,) if name == "check_rows" else (x, order, np.empty_like(x))
         function(*given, one_hot, found)
         assert found.tolist() == [problem, rows - 2 if problem else 0]
+
+
+NORMAL = [(1, 1), (1, 5), (7, 1), (33, 130), (3000, 70), (70_000, 3)]
+
+
+@pytest.mark.parametrize(("N", "D"), NORMAL)
+@pytest.mark.parametrize("training", [True, False])
+def test_batchnorm(N, D, training, dtype, rng, two_thread_counts):
+    x = (3 + 2 * rng.standard_normal((N, D))).astype(dtype)
+    gamma, beta, mean = (rng.standard_normal(D).astype(dtype) for _ in range(3))
+    var, dout = rng.random(D).astype(dtype), rng.standard_normal((N, D)).astype(dtype)
+    limits = {"rtol": 2e-3, "atol": 2e-3} if dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    arguments = (training, x, gamma, beta, 1e-3, mean, var, x, x)
+    outputs = [5, 6, 7, 8] if training else [7, 8]
+    compare("batchnorm", "batchnorm_forward", arguments, outputs, two_thread_counts, **limits)
+    arguments = (training, dout * 2, gamma, var, 1e-3, dout, x, gamma, beta)
+    compare("batchnorm", "batchnorm_backward", arguments, [6, 7, 8], two_thread_counts, **limits)
+
+
+@pytest.mark.parametrize(("N", "D"), NORMAL)
+def test_layernorm(N, D, dtype, rng, two_thread_counts):
+    x = (3 + 2 * rng.standard_normal((N, D))).astype(dtype)
+    gamma, beta = (rng.standard_normal(D).astype(dtype) for _ in range(2))
+    inverse, dout = rng.random(N).astype(dtype), rng.standard_normal((N, D)).astype(dtype)
+    limits = {"rtol": 2e-3, "atol": 2e-3} if dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    arguments = (x, gamma, beta, 1e-3, x, x, inverse)
+    compare("layernorm", "layernorm_forward", arguments, [4, 5, 6], two_thread_counts, **limits)
+    arguments = (x, inverse, gamma, dout, x, gamma, beta)
+    compare("layernorm", "layernorm_backward", arguments, [4, 5, 6], two_thread_counts, **limits)
+
+
+@pytest.mark.parametrize("n", [1, 1000, 100_000])
+def test_dropout(n, dtype, rng, two_thread_counts):
+    x, random = rng.standard_normal(n).astype(dtype), rng.random(n)
+    mask = random > 0.4
+    limits = {"rtol": 1e-6} if dtype == np.float32 else {"rtol": 1e-14}
+    arguments = (x, random, 0.3, x, np.zeros(n))
+    compare("dropout", "dropout_forward", arguments, [3, 4], two_thread_counts, **limits)
+    compare("dropout", "dropout_backward", (x, 0.3, mask, x), [3], two_thread_counts, **limits)
+
+
+@pytest.mark.parametrize(("A", "B"), [(1, 1), (5, 5), (1, 4), (4, 1)])
+@pytest.mark.parametrize(("M", "K", "N"), [(1, 1, 1), (7, 5, 3), (150, 140, 60), (2100, 9, 4)])
+def test_matmul(A, B, M, K, N, dtype, rng, two_thread_counts):
+    a = rng.standard_normal((A, M, K)).astype(dtype)
+    b = rng.standard_normal((B, K, N)).astype(dtype)
+    dout = rng.standard_normal((max(A, B), M, N)).astype(dtype)
+    limits = tolerance(dtype)
+    limits["atol"] *= 10 * np.sqrt(M + K)
+    compare("matmul", "matmul_forward", (a, b, dout), [2], two_thread_counts, **limits)
+    compare("matmul", "matmul_backward", (a, b, dout, a, b), [3, 4], two_thread_counts, **limits)
