@@ -15,7 +15,18 @@ from .checkpoint import load, save
 from .config import get_default_dtype, set_default_dtype
 from .kernels.backend import get_backend, use_backend
 from .kernels.jit import get_num_threads, set_num_threads
-from .layers import GELU, Dense, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from .layers import (
+    GELU,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from .losses import (
     Huber,
     MeanAbsoluteError,
@@ -24,6 +35,7 @@ from .losses import (
     Softmax,
     SoftmaxCrossEntropy,
 )
+from .matmul import matmul, matmul_backward
 from .models.ctr import CTRPredictionNetwork
 from .network import Network, Sequential
 from .optimizers import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
@@ -38,15 +50,18 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "BatchNormalization",
     "CTRPredictionNetwork",
     "Callback",
     "Checkpoint",
     "Dense",
     "DivergedError",
+    "Dropout",
     "EarlyStopping",
     "History",
     "Huber",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "LearningRate",
     "MeanAbsoluteError",
@@ -70,6 +85,8 @@ __all__ = [
     "initializers",
     "load",
     "losses",
+    "matmul",
+    "matmul_backward",
     "metrics",
     "save",
     "schedules",

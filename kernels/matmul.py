@@ -39,7 +39,7 @@ def _da_rows(task, bands, dout, b, da):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _db_rows(task, bands, a, dout, db):  # type: ignore[no-untyped-def]
-    """One band of rows of one matrix of db, summed over the batch where b was one matrix for all."""
+    """One band of rows of a matrix of db, summed over the batch where b was one matrix for all."""
     i, band = task // bands, task % bands
     K, M = db.shape[1], a.shape[1]
     start, stop = K * band // bands, K * (band + 1) // bands

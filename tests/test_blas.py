@@ -9,11 +9,10 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fastdl.kernels import blas_library, jit
 from fastdl.kernels.blas import gemm, gemm_loops
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 @jit.jit
@@ -77,7 +76,10 @@ def test_gemm_from_several_threads(rng):
 
 def in_a_process(code: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -10,9 +10,9 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from fastdl.kernels import backend, jit
 
 import fastdl
-from fastdl.kernels import backend, jit
 
 SMALL = (
     "import numpy as np, fastdl; x = np.ones((4, 3), np.float32);"
@@ -22,7 +22,10 @@ SMALL = (
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
     )
 
 

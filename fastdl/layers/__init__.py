@@ -1,7 +1,21 @@
-"""Layers, one a file."""
+"""Layers, one kind a file."""
 
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .base import Layer
+from .batchnorm import BatchNormalization
 from .dense import Dense
+from .dropout import Dropout
+from .layernorm import LayerNorm
 
-__all__ = ["GELU", "Dense", "Layer", "LeakyReLU", "ReLU", "Sigmoid", "Tanh"]
+__all__ = [
+    "GELU",
+    "BatchNormalization",
+    "Dense",
+    "Dropout",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "ReLU",
+    "Sigmoid",
+    "Tanh",
+]

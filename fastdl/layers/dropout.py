@@ -1,0 +1,62 @@
+"""The dropout layer."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..validation import check_batch, check_number
+from .activation import floating
+from .base import Layer, ops, required
+
+
+class Dropout(Layer):
+    """In training each element is 0 with probability p = dropout_ratio, else divided by 1 - p.
+
+    Srivastava et al. 2014, in the form that leaves evaluation alone: there x is returned as it is.
+    The mask is drawn from NumPy's global random state, or from ``rng``. Raises ValueError for a
+    ratio outside [0, 1).
+
+    >>> import numpy as np, fastdl
+    >>> layer = fastdl.Dropout(0.5, rng=np.random.default_rng(0))
+    >>> layer.forward(np.ones((1, 4)))
+    array([[2., 0., 0., 0.]])
+    """
+
+    config_names = ("dropout_ratio",)
+
+    def __init__(
+        self, dropout_ratio: float = 0.5, *, rng: np.random.Generator | None = None
+    ) -> None:
+        self.dropout_ratio = check_number(dropout_ratio, "dropout_ratio", high=1.0, open_high=True)
+        self.rng = rng
+        self.mask: np.ndarray | None = None
+        self.shape: tuple[int, ...] | None = None
+        self.training = True
+
+    def forward(self, x: ArrayLike) -> np.ndarray:
+        """x with elements dropped in training, x itself in evaluation."""
+        x = floating(x, "x")
+        check_batch(x, "x")
+        self.shape, self.mask = x.shape, None
+        if not self.training:
+            return x
+        random = np.random.rand(*x.shape) if self.rng is None else self.rng.random(x.shape)
+        out, self.mask = np.empty_like(x), np.empty(x.shape, np.bool_)
+        flat = x.reshape(-1), random.reshape(-1), self.dropout_ratio
+        ops.dropout_forward(*flat, out.reshape(-1), self.mask.reshape(-1))
+        return out
+
+    def backward(self, dout: ArrayLike) -> np.ndarray:
+        """dout where x was kept, divided by 1 - dropout_ratio; after evaluation, dout itself."""
+        shape = required(self.shape, self)
+        dout = floating(dout, "dout")
+        if dout.shape != shape:
+            raise ValueError(f"{self} got dout of shape {dout.shape}; expected {shape}.")
+        if self.mask is None:
+            return dout
+        dx = np.empty_like(dout)
+        ops.dropout_backward(
+            dout.reshape(-1), self.dropout_ratio, self.mask.reshape(-1), dx.reshape(-1)
+        )
+        return dx
