@@ -105,8 +105,13 @@ def test_training_without_openblas_gives_the_same():
 
 def test_unknown_choices_in_the_environment_are_errors():
     for name in ("FASTDL_BLAS", "FASTDL_BACKEND"):
-        done = subprocess.run([sys.executable, "-c", "import fastdl"],
-                              env={**os.environ, name: "odd"}, capture_output=True, text=True)  # fmt: skip
+        environment = {**os.environ, name: "odd"}
+        done = subprocess.run(
+            [sys.executable, "-c", "import fastdl"],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode != 0
         assert name in done.stderr
         assert "odd" in done.stderr
