@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from .callbacks import Callback
 from .kernels.backend import get_backend, ops
 from .kernels.dense import PASS
+from .losses import Loss
 from .network import Network, classes_of_output, classes_of_target, evaluation
 from .optimizers import registry as our_optimizers
 from .run import Run
@@ -334,6 +335,9 @@ class _LayeredSteps:
         self.ours = isinstance(run.network, Network)
         self.dtype = (run.network.dtype if self.ours else None) or data.x.dtype
         self.x = _gatherable(data.x, self.dtype) if self.ours else data.x
+        if isinstance(getattr(run.network, "loss_layer", None), Loss):
+            targets = data.t.reshape(data.rows, -1)  # all at once: the row is then the user's
+            check_finite(targets, "t_train", run.network.loss_layer.one_hot)
 
     def take(self, most: int) -> list[float]:
         """One step; returns its loss."""

@@ -165,7 +165,7 @@ def test_the_courses_parts_and_ours_mix(original, capsys, monkeypatch):
 
 
 def test_our_layers_inside_the_courses_network(original):
-    theirs, ours = both(original, "CTRPredictionNetwork", 7, [16, 8])
+    theirs, _ = both(original, "CTRPredictionNetwork", 7, [16, 8])
     x, t = data()
     expected = theirs.gradient(x, t)
     theirs.layers[1], theirs.layers[3] = fastdl.ReLU(), fastdl.ReLU()

@@ -116,8 +116,8 @@ ORACLES = {
     "tanh": lambda t, layer: t.tanh,
     "relu": lambda t, layer: t.relu,
     "layernorm": lambda t, layer: lambda x: t.nn.functional.layer_norm(x, (5,), eps=1e-5),
-    "batchnorm": lambda t, layer: lambda x: t.nn.functional.batch_norm(
-        x, None, None, training=True, eps=1e-5
+    "batchnorm": lambda t, layer: (
+        lambda x: t.nn.functional.batch_norm(x, None, None, training=True, eps=1e-5)
     ),
 }
 
