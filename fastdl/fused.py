@@ -24,6 +24,7 @@ from .losses import (
     SigmoidCrossEntropy,
     Softmax,
     SoftmaxCrossEntropy,
+    row_scale,
 )
 
 if TYPE_CHECKING:
@@ -59,8 +60,15 @@ class Plan:
         self.no_tiles = self.tiles[:0]
         self.columns, self.deltas = column, delta
         self._scratch: tuple[int, np.ndarray, np.ndarray] | None = None
+        self._even = np.empty(0)
         self._context: list[tuple[Layer, str]] = [(dense, "x") for dense, _ in blocks]
         self._context += [(a, "saved") for _, a in blocks if a is not None]
+
+    def even(self, rows: int) -> np.ndarray:
+        """Each row's share of a mean without weights; never written to."""
+        if len(self._even) != rows:
+            self._even = row_scale(None, rows)
+        return self._even
 
     def forget(self) -> None:
         """Drop what the layers kept of an earlier forward: it is not of the latest batch."""

@@ -13,7 +13,7 @@ from .fused import Plan, plan_for
 from .layers.base import Layer
 from .losses import Loss, Softmax, as_loss, row_scale
 from .parameters import Gradients, Store
-from .validation import as_real, check_batch, check_finite
+from .validation import as_real, check_batch, check_finite, check_values
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -32,8 +32,8 @@ class Network:
 
     layers: list[Layer]
     loss_layer: Any
-    latest_loss: float = float("nan")  # of the batch that ``gradient`` saw last
 
+    _latest: tuple[Any, Any] = float("nan"), 1.0
     _store: Store | None = None
     _plan: Plan | None = None
     _planned_for: Any = None
@@ -76,11 +76,17 @@ class Network:
         plan = self.plan()
         if plan is not None:
             return self._fused_gradient(plan, x, t, sample_weight)
-        self.latest_loss = self.loss(x, t, sample_weight)
+        self._latest = self.loss(x, t, sample_weight), 1.0
         dout = self.loss_layer.backward()
         for layer in reversed(self.layers):
             dout = layer.backward(dout)
         return self.store().collect_gradients()
+
+    @property
+    def latest_loss(self) -> float:
+        """The loss of the batch that ``gradient`` saw last, before any update."""
+        losses, scale = self._latest
+        return float(np.sum(losses * scale))
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The trainable parameters by name; the arrays are the ones that the layers use."""
@@ -150,14 +156,13 @@ class Network:
         self, plan: Plan, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None
     ) -> Gradients:
         x, t = self.checked_batch(plan, x, t)
-        check_finite(x, "x")
-        check_finite(t, "t", self.loss_layer.one_hot)
-        scale = row_scale(sample_weight, len(x))
+        check_values(x, t, self.loss_layer.one_hot)
+        scale = plan.even(len(x)) if sample_weight is None else row_scale(sample_weight, len(x))
         flat, row_loss = plan.gradient(x, t, self.loss_layer, scale)
-        self.latest_loss = float(np.sum(row_loss * scale))
+        self._latest = row_loss, scale
         plan.forget()
         grads = Gradients(plan.store, flat)
-        for slot, view in zip(plan.store.slots, grads.views, strict=True):
+        for slot, view in zip(plan.store.slots, grads.kept, strict=True):
             setattr(slot.layer, "d" + slot.name, view)
         return grads
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .kernels import optimizer as kinds
 from .kernels.backend import ops
-from .parameters import Store, flat_pair
+from .parameters import Store, flat_pair, identities
 from .schedules import Schedule
 from .validation import check_number
 
@@ -51,7 +51,8 @@ class KernelOptimizer(Optimizer):
             self.clip_norm = check_number(clip_norm, "clip_norm", open_low=True)
         self.t = 0
         self._flat: dict[str, np.ndarray] = {}
-        self._views: dict[str, list[np.ndarray]] = {}
+        self._ids: dict[str, tuple[int, ...]] = {}
+        self._store: Store | None = None
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """One step: every array of ``params`` is changed in place by its gradient."""
@@ -90,13 +91,7 @@ class KernelOptimizer(Optimizer):
         """Flat state arrays beside the store's parameters; the per-key dicts hold their views."""
         for name in self.state_names:
             by_key = getattr(self, name)
-            views = self._views.get(name)
-            if (
-                views is not None
-                and self._store is store
-                and len(by_key) == len(views)
-                and all(a is b for a, b in zip(by_key.values(), views, strict=True))
-            ):
+            if self._store is store and identities(by_key) == self._ids.get(name):
                 continue
             flat = np.zeros(store.flat.size, store.dtype)  # type: ignore[union-attr]
             for slot in store.slots:
@@ -104,8 +99,8 @@ class KernelOptimizer(Optimizer):
                     slot.view(flat)[...] = np.reshape(by_key[slot.key], slot.shape)
             by_key.clear()
             by_key.update({slot.key: slot.view(flat) for slot in store.slots})
-            self._flat[name], self._views[name] = flat, list(by_key.values())
-        self._store: Store | None = store
+            self._flat[name], self._ids[name] = flat, identities(by_key)
+        self._store = store
         return self._flat
 
     def config(self) -> dict[str, Any]:
@@ -133,7 +128,7 @@ class KernelOptimizer(Optimizer):
             if name not in self.state_names:
                 raise ValueError(f"{type(self).__name__} has no state {name!r}; it came as {full}.")
             getattr(self, name)[key] = np.array(array)
-        self._flat, self._views = {}, {}
+        self._flat, self._ids, self._store = {}, {}, None
 
     def _beta1(self) -> float:
         return 0.0

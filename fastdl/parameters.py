@@ -30,7 +30,6 @@ class Store:
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
-        self.trainable = [layer.trainable for layer in layers]
         self.slots = _slots(self.layers)
         arrays = [getattr(slot.layer, slot.name) for slot in self.slots]
         dtypes = {array.dtype for array in arrays}
@@ -43,15 +42,13 @@ class Store:
                 for slot in self.slots:
                     getattr(type(slot.layer), slot.name).bind(slot.layer, slot.view(self.flat))
         self.views = {slot.key: getattr(slot.layer, slot.name) for slot in self.slots}
+        self.ids = identities(self.views)
         self._bindings = Layer.bindings
 
     def is_current(self, layers: Sequence[Layer]) -> bool:
         """Whether these are still the layers, holding still the same views."""
-        if len(layers) != len(self.layers):
+        if layers != self.layers:  # lists compare their elements by identity first
             return False
-        for mine, theirs, trained in zip(self.layers, layers, self.trainable, strict=True):
-            if mine is not theirs or mine.trainable is not trained:
-                return False
         if self._bindings == Layer.bindings:
             return True
         if [slot[:3] for slot in _slots(self.layers)] != [slot[:3] for slot in self.slots]:
@@ -91,7 +88,8 @@ class Gradients(dict[str, np.ndarray]):
         if flat is not None:
             for slot in store.slots:
                 self[slot.key] = slot.view(flat)
-            self.views = list(self.values())
+            self.ids = identities(self)
+            self.kept = list(self.values())  # an id means an object only while that lives
 
 
 def flat_pair(
@@ -101,13 +99,14 @@ def flat_pair(
     if type(grads) is not Gradients or grads.flat is None:
         return None
     store = grads.store
-    views = store.views
-    if len(params) != len(views) or len(grads) != len(views) or store.flat is None:
+    if identities(params) != store.ids or identities(grads) != grads.ids:
         return None
-    for key, own in zip(views, grads.views, strict=True):
-        if params.get(key) is not views[key] or grads.get(key) is not own:
-            return None
-    return store.flat, grads.flat, store
+    return (store.flat, grads.flat, store) if store.flat is not None else None
+
+
+def identities(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
+    """Which objects the values are: a quick way to see that none was exchanged."""
+    return tuple(map(id, arrays.values()))
 
 
 def _slots(layers: Sequence[Layer]) -> list[Slot]:

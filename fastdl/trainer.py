@@ -17,7 +17,13 @@ from .losses import Loss
 from .network import Network, classes_of_output, classes_of_target, evaluation
 from .optimizers import registry as our_optimizers
 from .run import Run
-from .validation import check_finite, check_sample_weight, check_size, row_problem
+from .validation import (
+    check_finite,
+    check_sample_weight,
+    check_size,
+    check_values,
+    row_problem,
+)
 
 _GATHERED = ("float32", "float64", "int32", "int64", "uint8")  # dtypes that kernels take rows from
 _BLOCK_BYTES = 4 << 20  # of gathered rows: several small batches go through one compiled call
@@ -167,8 +173,7 @@ def _outputs_and_loss(network: Network, x: np.ndarray, t: np.ndarray) -> tuple[n
         out = network.predict(x)
         return out, network.loss_layer.forward(out, t) * len(out)
     x, t = network.checked_batch(plan, x, t)
-    check_finite(x, "x")
-    check_finite(t, "t", network.loss_layer.one_hot)
+    check_values(x, t, network.loss_layer.one_hot)
     out, row_loss = plan.evaluate(x, t, network.loss_layer)
     return out, float(row_loss.sum())
 

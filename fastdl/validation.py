@@ -53,6 +53,15 @@ def check_finite(x: np.ndarray, name: str, one_hot: bool = False) -> None:
         raise ValueError(row_problem(name, int(problem[0]), int(problem[1])))
 
 
+def check_values(x: np.ndarray, t: np.ndarray, one_hot: bool) -> None:
+    """``check_finite`` of inputs x (N, D) and targets t (N, C) in one call."""
+    problem = np.empty(4, np.int64)
+    ops.check_batch(x, t, one_hot, problem)
+    of_x, row_x, of_t, row_t = problem.tolist()
+    if of_x or of_t:
+        raise ValueError(row_problem("x", of_x, row_x) if of_x else row_problem("t", of_t, row_t))
+
+
 def row_problem(name: str, problem: int, row: int) -> str:
     """Message for a row that a kernel found wanting."""
     if problem == NOT_ONE_HOT:

@@ -12,7 +12,7 @@ from numba import prange
 from .dense import pieces
 from .jit import jit
 
-KERNELS = ("gather_rows", "check_rows")
+KERNELS = ("gather_rows", "check_rows", "check_batch")
 
 FINE, NOT_FINITE, NOT_ONE_HOT = 0, 1, 2
 
@@ -99,3 +99,10 @@ def check_rows(x, one_hot, problem):  # type: ignore[no-untyped-def]
     for task in range(tasks - 1, -1, -1):
         if found[task] >= 0:
             problem[0], problem[1] = row_problem(x[found[task]], one_hot), found[task]
+
+
+@jit(parallel="within")
+def check_batch(x, t, one_hot, problem):  # type: ignore[no-untyped-def]
+    """The checks of inputs x (N, D) and targets t (N, C); problem (4,): of x, then of t."""
+    check_rows(x, False, problem[:2])
+    check_rows(t, one_hot, problem[2:])

@@ -14,8 +14,8 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ import numba
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.extending import overload
+from numba.np.ufunc import parallel
 
 from . import blas_library
 from .apart import ApartCompiler
@@ -211,13 +212,17 @@ def on_our_threads(kernel: Any) -> Any:
         if _threads is None and _layer_is_threadsafe():
             kernel(*arguments)
             return
-        before = numba.get_num_threads()
+        # numba's public functions take 2 us to say or set what these do in 0.2
+        before = parallel._get_num_threads()
+        if before == _threads and _layer_is_threadsafe():
+            kernel(*arguments)
+            return
         with _guard():
-            numba.set_num_threads(_threads or before)
+            parallel._set_num_threads(_threads or before)
             try:
                 kernel(*arguments)
             finally:
-                numba.set_num_threads(before)
+                parallel._set_num_threads(before)
 
     return call
 
@@ -233,22 +238,15 @@ def _layer_is_threadsafe() -> bool:
     return _threadsafe
 
 
-@contextmanager
-def _guard() -> Iterator[None]:
-    if _layer_is_threadsafe():
-        yield
-    else:
-        with _entry:
-            yield
+def _guard() -> Any:
+    return nullcontext() if _layer_is_threadsafe() else _entry
 
 
 @functools.cache
 def threading_layer() -> str:
     """Name of numba's threading layer: "tbb", "omp" or "workqueue"."""
-    from numba.np.ufunc.parallel import _launch_threads
-
     with _entry:
-        _launch_threads()
+        parallel._launch_threads()
     return str(numba.threading_layer())
 
 

@@ -151,6 +151,15 @@ def test_gather_rows(source_dtype, rows, dtype, rng, two_thread_counts):
     compare("gather", "gather_rows", arguments, [2, 4], two_thread_counts, rtol=0)
 
 
+def test_check_batch_tells_both(dtype):
+    x, t = np.ones((5, 3), dtype), np.eye(2, dtype=dtype)[[0, 1, 0, 1, 0]]
+    x[3, 1], t[4, 0] = np.nan, 0
+    for function in both("gather", "check_batch"):
+        found = np.full(4, 7)
+        function(x, t, True, found)
+        assert found.tolist() == [1, 3, 2, 4]
+
+
 @pytest.mark.parametrize("name", ["check_rows", "gather_rows"])
 @pytest.mark.parametrize("rows", [3, 70_000])
 @pytest.mark.parametrize(

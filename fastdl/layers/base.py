@@ -80,7 +80,6 @@ class Layer:
     bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
 
     training: bool = True
-    trainable: bool = True
     dtype: np.dtype[Any] = np.dtype(np.float64)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -97,6 +96,16 @@ class Layer:
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The gradient at the input from the gradient ``dout`` at the output."""
         raise NotImplementedError(f"{type(self).__name__} does not define backward.")
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the parameters; may be set at any time."""
+        return bool(self.__dict__.get("_trainable", True))
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self.__dict__["_trainable"] = bool(trainable)
+        Layer.bindings += 1  # networks look again at what they train
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The parameters that exist so far, by name."""

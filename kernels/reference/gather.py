@@ -21,3 +21,9 @@ def check_rows(x, one_hot, problem):  # type: ignore[no-untyped-def]
     if not fine.all():
         row = int(np.argmin(fine))
         problem[...] = (NOT_ONE_HOT if finite[row] else NOT_FINITE), row
+
+
+def check_batch(x, t, one_hot, problem):  # type: ignore[no-untyped-def]
+    """The checks of inputs x (N, D) and targets t (N, C); problem (4,): of x, then of t."""
+    check_rows(x, False, problem[:2])
+    check_rows(t, one_hot, problem[2:])
