@@ -35,11 +35,13 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The whole table, with the machine and what its columns mean."""
     torch = torch_or_none()
     versions = f", PyTorch {torch.__version__}" if torch is not None else ""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
     head = [
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine()}{versions}. Sides take turns in one process;",
-        "medians ± half the distance of the quartiles. PyTorch: the fastest of eager, fused optimizer and",
-        "torch.compile, where it runs. NumPy: the course's code in float32 or float64, or the twin,",
-        "whichever is fastest. A ratio above 1: fastdl is faster. Target: against PyTorch; against NumPy.",
+        f"Measured {today} on {machine()}{versions}.",
+        "Sides take turns in one process; medians ± half the distance of the quartiles. A ratio",
+        "above 1: fastdl is faster. PyTorch: the fastest of eager, fused optimizer and, where it",
+        "runs, torch.compile. NumPy: the fastest of the course's code in float32 and float64 and",
+        "the twin. Target: against PyTorch; against NumPy.",
         "",
         "| what | fastdl | PyTorch | NumPy | target | share of peak |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""A crash loop: training that is killed again and again must end with the bits of one that was not."""
+"""A crash loop: training killed again and again must end with the bits of one that was not."""
 
 from __future__ import annotations
 

@@ -1,0 +1,49 @@
+"""Once with the JIT off: kernels as plain Python give what their twins give."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+CODE = """
+import warnings
+import numpy as np, fastdl
+from fastdl.kernels import jit
+assert not jit.numba_is_compiling()
+warnings.simplefilter("ignore")  # NumPy's scalars warn where compiled code is silent
+x = np.random.default_rng(0).standard_normal((6, 3))
+t = np.eye(2)[[0, 1, 0, 1, 1, 0]]
+
+def run(backend):
+    results = []
+    with fastdl.use_backend(backend):
+        for activation in (fastdl.ReLU, fastdl.Sigmoid, fastdl.Tanh, fastdl.GELU):
+            rng = np.random.default_rng(1)
+            network = fastdl.Sequential(
+                fastdl.Dense(3, 4, dtype="float64", rng=rng), activation(),
+                fastdl.Dense(4, 2, dtype="float64", rng=rng))
+            trainer = fastdl.Trainer(network, fastdl.Adam(clip_norm=0.1))
+            trainer.train(x, t, x, t, 1, 2, rng=rng, verbose=False)
+            results += [trainer.loss_history, network.store().flat]
+        layers = [fastdl.BatchNormalization(dtype="float64"), fastdl.LayerNorm(dtype="float64"),
+                  fastdl.Dropout(0.5, rng=np.random.default_rng(2))]
+        for layer in layers:
+            results += [layer.forward(x), layer.backward(x)]
+        results += [fastdl.matmul(x, x.T), *fastdl.matmul_backward(x, x.T, x @ x.T)]
+    return results
+
+for a, b in zip(run("numba"), run("numpy"), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+print("equal")
+"""
+
+
+def test_kernels_as_plain_python():
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "equal", done.stderr

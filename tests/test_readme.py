@@ -1,0 +1,42 @@
+"""What the README says: its example runs, and its commands are the ones that CI runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_runs_as_it_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert (tmp_path / "network.safetensors").is_file()
+    printed = eval(capsys.readouterr().out.splitlines()[-1], {"nan": float("nan")})
+    assert printed["rows"] == 5000
+    assert 0.6 < printed["auc"] < 0.85
+
+
+def test_ci_runs_the_readmes_test_command():
+    (command,) = re.findall(r'pip install -e "\.\[dev\]" && pytest', README)
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert command.replace('"', "") in ci.replace(" --quiet", "").replace('"', "")
+
+
+def test_the_table_of_the_drop_in_names_what_exists():
+    import fastdl
+
+    rows = README.split("| course | fastdl |")[1].split("\n\n")[0]
+    for name in set(re.findall(r"`([A-Z]\w+)", rows)):
+        assert hasattr(fastdl, name), name
+
+
+@pytest.mark.parametrize("marker", ["<!-- benchmark table -->", "<!-- end of benchmark table -->"])
+def test_the_benchmark_table_has_its_place(marker):
+    assert README.count(marker) == 1
