@@ -47,8 +47,9 @@ def write_arrays(
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    text = json.dumps({"format_version": FORMAT_VERSION, **description})
-    metadata = {"fastdl": text, "checksum": _checksum(arrays, text)}
+    description = {"format_version": FORMAT_VERSION, **description}
+    text = json.dumps({**description, "checksum": _checksum(arrays, description)})
+    metadata = {"fastdl": text}  # one entry: safetensors writes several in random order
     write_atomically(path, lambda temporary: save_file(arrays, str(temporary), metadata))
 
 
@@ -69,11 +70,11 @@ def read_arrays(
         with safe_open(str(path), framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        text = metadata["fastdl"]
-        description = json.loads(text)
+        description = json.loads(metadata["fastdl"])
+        checksum = description.pop("checksum", None)
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged or not a safetensors file: {error}") from None
-    except (KeyError, json.JSONDecodeError):
+    except (KeyError, AttributeError, json.JSONDecodeError):
         raise ValueError(f"{path} was not written by fastdl: its description is missing.") from None
     version = description.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
@@ -81,15 +82,15 @@ def read_arrays(
             f"{path} has format version {version}; this fastdl reads up to {FORMAT_VERSION}. "
             "Install a newer fastdl."
         )
-    if metadata.get("checksum") != _checksum(arrays, text):
+    if checksum != _checksum(arrays, description):
         raise ValueError(f"{path} is damaged: its checksum does not fit its content.")
     if description.get("kind") != kind:
         raise ValueError(f"{path} holds a {description.get('kind')}; expected a {kind}.")
     return arrays, description
 
 
-def _checksum(arrays: dict[str, np.ndarray], text: str) -> str:
-    crc = zlib.crc32(text.encode())
+def _checksum(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> str:
+    crc = zlib.crc32(json.dumps(description).encode())
     for name in sorted(arrays):
         crc = zlib.crc32(f"{name}{arrays[name].shape}{arrays[name].dtype}".encode(), crc)
         crc = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), crc)
