@@ -209,12 +209,13 @@ def on_our_threads(kernel: Any) -> Any:
 
     @functools.wraps(kernel.py_func)
     def call(*arguments: Any) -> None:
-        if _threads is None and _layer_is_threadsafe():
+        safe = _layer_is_threadsafe()
+        if safe and _threads is None:
             kernel(*arguments)
             return
         # numba's public functions take 2 us to say or set what these do in 0.2
         before = parallel._get_num_threads()
-        if before == _threads and _layer_is_threadsafe():
+        if safe and before == _threads:
             kernel(*arguments)
             return
         with _guard():

@@ -108,3 +108,10 @@ from fastdl.kernels import jit; print(jit.threading_layer())
     done = run(code, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "workqueue"
+
+
+def test_set_num_threads_before_anything_was_compiled(tmp_path):
+    code = "import fastdl; fastdl.set_num_threads(1)\n" + SMALL
+    for _ in range(2):  # compiled, then from the cache
+        done = run(code, FASTDL_CACHE_DIR=str(tmp_path))
+        assert done.returncode == 0, done.stderr
