@@ -149,7 +149,7 @@ def step_rows(quick: bool) -> list[dict[str, Any]]:
         work = 2 * batch * (3 * products - dims[0] * dims[1])
         for n in (1, 2):
             with threads(n):
-                times = alternate(sides_of(network, quick), 3 if quick else 15)
+                times = alternate(sides_of(network, quick), 3 if quick else 11)
                 share = work / times["fastdl"][0] / 1e9 / peak(n)
             name = f"{'-'.join(map(str, dims))}, batch {batch}, gradient + update, {n} thread(s)"
             rows.append(row(name, summary(times), target=TARGETS[kind], share=share, all=times))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 _AVX2_CORES = ("Haswell", "Zen", "Excavator")
@@ -126,6 +127,21 @@ def _numpy_openblas(numpy_folder: Path) -> list[Path]:
 
 LIBRARY, CORE = _choose()
 NAME = "none" if LIBRARY is None else f"openblas-{CORE}"
+
+
+def _thread_functions() -> tuple[Callable[[], int], Callable[[int], None]]:
+    if LIBRARY is None:
+        return (lambda: 1), (lambda n: None)
+    return LIBRARY.scipy_openblas_get_num_threads, LIBRARY.scipy_openblas_set_num_threads
+
+
+_get_threads, _set_threads = _thread_functions()
+
+
+def stay_on_one_thread() -> None:
+    """Undo what others set: threadpoolctl (scikit-learn calls it) reaches this copy too."""
+    if _get_threads() != 1:
+        _set_threads(1)
 
 
 def publish() -> bool:

@@ -209,6 +209,7 @@ def on_our_threads(kernel: Any) -> Any:
 
     @functools.wraps(kernel.py_func)
     def call(*arguments: Any) -> None:
+        blas_library.stay_on_one_thread()
         safe = _layer_is_threadsafe()
         if safe and _threads is None:
             kernel(*arguments)

@@ -14,6 +14,8 @@ from fastdl.kernels.blas import gemm, gemm_loops
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fastdl
+
 
 @jit.jit
 def product(a, b, c, alpha, beta):
@@ -128,3 +130,15 @@ def test_the_private_copy_leaves_the_environment_and_numpys_threads_alone():
     )
     pytest.importorskip("threadpoolctl")
     in_a_process(code)
+
+
+@pytest.mark.skipif(blas_library.LIBRARY is None, reason="no OpenBLAS here")
+def test_thread_limits_of_others_do_not_reach_our_products():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    layer = fastdl.Dense(300, 300)
+    x = np.random.randn(700, 300).astype(np.float32)
+    expected = layer.forward(x)
+    with threadpoolctl.threadpool_limits(2):
+        assert blas_library._get_threads() == 2
+        assert layer.forward(x).tobytes() == expected.tobytes()
+        assert blas_library._get_threads() == 1
