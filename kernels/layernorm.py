@@ -14,7 +14,8 @@ from .jit import jit
 KERNELS = ("layernorm_forward", "layernorm_backward")
 
 ELEMENTS = 32768  # of one task
-GROUPS = 64  # at most so many groups of rows have sums of dgamma and dbeta of their own
+ROWS = 16  # at least, of one task, so that the tasks' sums of dgamma and dbeta stay small beside x
+GROUPS = 64  # at most so many tasks that have sums of their own
 
 
 @jit(apart=True)
@@ -82,7 +83,7 @@ def layernorm_forward(x, gamma, beta, epsilon, out, normalized, inverse):  # typ
 def layernorm_backward(normalized, inverse, gamma, dout, dx, dgamma, dbeta):  # type: ignore[no-untyped-def]
     """normalized, dout, dx (N, D); inverse (N,); gamma, dgamma, dbeta (D,)."""
     N, D = dout.shape
-    rows = max(1, ELEMENTS // D, pieces(N, GROUPS))
+    rows = max(ROWS, ELEMENTS // D, pieces(N, GROUPS))
     tasks = pieces(N, rows)
     if tasks <= 1:
         _backward_rows(normalized, inverse, gamma, dout, dx, dgamma, dbeta)

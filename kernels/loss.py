@@ -31,44 +31,29 @@ ELEMENTS = 16384  # of one task
 
 
 @jit(inline=True)
-def softmax_rows(x, y):  # type: ignore[no-untyped-def]
-    """y = softmax of each row of x (N, C); ``y`` may be ``x`` itself."""
-    N, C = x.shape
-    real = y.dtype.type
-    for i in range(N):
-        row, out = x[i], y[i]
-        highest = row[0]
-        for c in range(1, C):
-            highest = max(highest, row[c])
-        total = real(0)
-        for c in range(C):
-            out[c] = exp(row[c] - highest)
-            total += out[c]
-        for c in range(C):
-            out[c] /= total
-
-
-@jit(inline=True)
 def _softmax_losses(kind, x, t, y, row_loss):  # type: ignore[no-untyped-def]
     N, C = x.shape
     real = y.dtype.type
-    softmax_rows(x, y)
-    floor = real(1e-7)
+    floor, one = real(1e-7), real(1)
     for i in range(N):
         row, target, out = x[i], t[i], y[i]
+        highest = row[0]
+        for c in range(1, C):
+            highest = max(highest, row[c])
+        mass = real(0)
+        for c in range(C):
+            out[c] = exp(row[c] - highest)
+            mass += out[c]
+        share = one / mass
+        for c in range(C):
+            out[c] *= share
         total = 0.0
         if kind == SOFTMAX:
             for c in range(C):
                 if target[c] != 0:
                     total -= np.float64(target[c] * log(out[c] + floor))
         else:
-            highest = row[0]
-            for c in range(1, C):
-                highest = max(highest, row[c])
-            mass = 0.0
-            for c in range(C):
-                mass += np.float64(exp(row[c] - highest))
-            log_mass = np.log(mass)
+            log_mass = np.log(np.float64(mass))
             for c in range(C):
                 if target[c] != 0:
                     total += np.float64(target[c]) * (log_mass - np.float64(row[c] - highest))

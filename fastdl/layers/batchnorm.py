@@ -11,6 +11,8 @@ from ..config import resolve_dtype
 from ..validation import as_real, check_batch, check_number, check_size
 from .base import Layer, ops, required
 
+_START = {"gamma": 1.0, "beta": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
 
 class BatchNormalization(Layer):
     """out = gamma (x - mean) / sqrt(var + epsilon) + beta by column of x (N, D).
@@ -32,6 +34,8 @@ class BatchNormalization(Layer):
 
     gamma: Any
     beta: Any
+    _trained: bool  # whether the last forward took the batch's statistics
+    _var: np.ndarray  # the variance that it divided by
 
     def __init__(
         self,
@@ -51,29 +55,25 @@ class BatchNormalization(Layer):
         self.dgamma: np.ndarray | None = None
         self.dbeta: np.ndarray | None = None
         if num_features is not None:
-            self._create(check_size(num_features, "num_features"))
+            self._arrays((check_size(num_features, "num_features"),))
 
     def forward(self, x: ArrayLike) -> np.ndarray:
         """The normalized batch (N, D)."""
         x = as_real(x, self.dtype, "x")
         check_batch(x, "x", 2)
-        if self.gamma is None:
-            self._create(x.shape[1])
-        if x.shape[1] != len(self.gamma):
-            raise ValueError(f"{self} got x of shape {x.shape}; expected (N, {len(self.gamma)}).")
-        mean, var = required(self.running_mean, self), required(self.running_var, self)
-        if self.training:
-            mean, var = np.empty_like(self.gamma), np.empty_like(self.gamma)
-        out, self.x_normalized = np.empty_like(x), np.empty_like(x)
+        gamma, beta, running_mean, running_var = self._arrays(x.shape)
+        self._trained = bool(self.training)
+        mean, var = running_mean, running_var
+        if self._trained:
+            mean, var = np.empty_like(gamma), np.empty_like(gamma)
+        out, self.x_normalized, self._var = np.empty_like(x), np.empty_like(x), var
         ops.batchnorm_forward(
-            self.training, x, self.gamma, self.beta, self.epsilon, mean, var, out, self.x_normalized
+            self._trained, x, gamma, beta, self.epsilon, mean, var, out, self.x_normalized
         )
-        self._var, self._trained = var, self.training
-        if self.training:
-            keep = self.dtype.type(self.momentum)
-            rest = self.dtype.type(1 - self.momentum)
-            self.running_mean = keep * self.running_mean + rest * mean
-            self.running_var = keep * self.running_var + rest * var
+        if self._trained:
+            keep, rest = self.dtype.type(self.momentum), self.dtype.type(1 - self.momentum)
+            self.running_mean = keep * running_mean + rest * mean
+            self.running_var = keep * running_var + rest * var
         return out
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
@@ -90,6 +90,17 @@ class BatchNormalization(Layer):
         )  # fmt: skip
         return dx
 
-    def _create(self, D: int) -> None:
-        self.gamma, self.beta = np.ones(D, self.dtype), np.zeros(D, self.dtype)
-        self.running_mean, self.running_var = np.zeros(D, self.dtype), np.ones(D, self.dtype)
+    def _arrays(self, shape: tuple[int, ...]) -> list[np.ndarray]:
+        """gamma, beta and the running statistics (D,); those that do not exist yet are made."""
+        D = shape[-1]
+        for name in _START:
+            held = getattr(self, name)
+            if held is not None and np.shape(held) != (D,):
+                raise ValueError(
+                    f"{self} got x of shape {shape}, but its {name} has shape {np.shape(held)}; "
+                    f"expected ({D},)."
+                )
+        for name, value in _START.items():
+            if getattr(self, name) is None:
+                setattr(self, name, np.full(D, value, self.dtype))
+        return [as_real(getattr(self, name), self.dtype, name) for name in _START]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import check_batch, check_number
+from ..validation import as_real, check_batch, check_number
 from .activation import floating
 from .base import Layer, ops, required
 
@@ -30,33 +32,33 @@ class Dropout(Layer):
     ) -> None:
         self.dropout_ratio = check_number(dropout_ratio, "dropout_ratio", high=1.0, open_high=True)
         self.rng = rng
-        self.mask: np.ndarray | None = None
-        self.shape: tuple[int, ...] | None = None
+        self.mask: np.ndarray | None = None  # of the last forward in training
         self.training = True
+        self._given: tuple[tuple[int, ...], np.dtype[Any]] | None = None  # of the last forward
+        self._dropped = False
 
     def forward(self, x: ArrayLike) -> np.ndarray:
         """x with elements dropped in training, x itself in evaluation."""
         x = floating(x, "x")
         check_batch(x, "x")
-        self.shape, self.mask = x.shape, None
-        if not self.training:
+        self._given, self._dropped = (x.shape, x.dtype), bool(self.training)
+        if not self._dropped:
             return x
+        # in evaluation nothing is drawn: the course's random numbers go on where they were
         random = np.random.rand(*x.shape) if self.rng is None else self.rng.random(x.shape)
         out, self.mask = np.empty_like(x), np.empty(x.shape, np.bool_)
-        flat = x.reshape(-1), random.reshape(-1), self.dropout_ratio
+        flat = x.reshape(-1), np.reshape(random, -1), self.dropout_ratio
         ops.dropout_forward(*flat, out.reshape(-1), self.mask.reshape(-1))
         return out
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dout where x was kept, divided by 1 - dropout_ratio; after evaluation, dout itself."""
-        shape = required(self.shape, self)
-        dout = floating(dout, "dout")
+        shape, dtype = required(self._given, self)
+        dout = as_real(dout, dtype, "dout")
         if dout.shape != shape:
             raise ValueError(f"{self} got dout of shape {dout.shape}; expected {shape}.")
-        if self.mask is None:
+        if not self._dropped:
             return dout
-        dx = np.empty_like(dout)
-        ops.dropout_backward(
-            dout.reshape(-1), self.dropout_ratio, self.mask.reshape(-1), dx.reshape(-1)
-        )
+        mask, dx = required(self.mask, self), np.empty_like(dout)
+        ops.dropout_backward(dout.reshape(-1), self.dropout_ratio, mask.reshape(-1), dx.reshape(-1))
         return dx

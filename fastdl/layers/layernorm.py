@@ -28,6 +28,8 @@ class LayerNorm(Layer):
 
     gamma: Any
     beta: Any
+    _inverse: np.ndarray  # 1 / sqrt(var + epsilon) of the last forward's rows
+    _shape: tuple[int, ...]  # of its x
 
     def __init__(
         self,
@@ -42,23 +44,20 @@ class LayerNorm(Layer):
         self.dgamma: np.ndarray | None = None
         self.dbeta: np.ndarray | None = None
         if num_features is not None:
-            self._create(check_size(num_features, "num_features"))
+            self._arrays((check_size(num_features, "num_features"),))
 
     def forward(self, x: ArrayLike) -> np.ndarray:
         """The normalized x, of its shape."""
         x = as_real(x, self.dtype, "x")
         check_batch(x, "x")
-        if x.ndim < 2:
-            raise ValueError(f"{self} got x of shape {x.shape}; expected (..., D).")
-        if self.gamma is None:
-            self._create(x.shape[-1])
-        if x.shape[-1] != len(self.gamma):
-            raise ValueError(f"{self} got x of shape {x.shape}; expected (..., {len(self.gamma)}).")
+        if x.ndim == 0:
+            raise ValueError(f"{self} got a single number for x; expected shape (..., D).")
+        gamma, beta = self._arrays(x.shape)
         rows = x.reshape(-1, x.shape[-1])
         out, self.x_normalized = np.empty_like(rows), np.empty_like(rows)
         self._inverse = np.empty(len(rows), self.dtype)
         ops.layernorm_forward(
-            rows, self.gamma, self.beta, self.epsilon, out, self.x_normalized, self._inverse
+            rows, gamma, beta, self.epsilon, out, self.x_normalized, self._inverse
         )
         self._shape = x.shape
         return out.reshape(x.shape)
@@ -77,5 +76,18 @@ class LayerNorm(Layer):
         )  # fmt: skip
         return dx.reshape(self._shape)
 
-    def _create(self, D: int) -> None:
-        self.gamma, self.beta = np.ones(D, self.dtype), np.zeros(D, self.dtype)
+    def _arrays(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """gamma and beta (D,), made if they do not exist yet."""
+        D = shape[-1]
+        for name in self.parameter_names:
+            held = getattr(self, name)
+            if held is not None and held.shape != (D,):
+                raise ValueError(
+                    f"{self} got x of shape {shape}, but its {name} has shape {held.shape}; "
+                    f"expected ({D},)."
+                )
+        if self.gamma is None:
+            self.gamma = np.ones(D, self.dtype)
+        if self.beta is None:
+            self.beta = np.zeros(D, self.dtype)
+        return self.gamma, self.beta
