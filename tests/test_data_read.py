@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from fastdl.data import iter_log, read_log
+from fastdl.data import iter_log, read_log, text
 
 CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
 real = pytest.mark.skipif(not CTR.is_dir(), reason=f"{CTR} is absent")
@@ -30,7 +31,7 @@ def write(tmp_path):
 @pytest.mark.parametrize(
     ("name", "format", "options", "rows", "columns"),
     [("criteo_head_train.tsv", "criteo", {}, 7200, 40), ("avazu_head.csv", "avazu", {}, 9999, 24),
-     ("criteo_200.csv", None, {}, 200, 40), ("taobao_head.csv", None, {}, 8000, 21),
+     ("criteo_200.csv", None, {}, 200, 40), ("taobao_head.csv", None, {}, 8000, 20),
      ("open_bandit_random_all.csv", None, {}, 10000, 90),
      ("adult.parquet", None, {"label": "income", "positive": ">50K"}, 48842, 15)],
 )  # fmt: skip
@@ -44,6 +45,11 @@ def test_real_files(name, format, options, rows, columns):
         "string",
         "dictionary",
     }
+
+
+@real
+def test_taobaos_opposite_of_the_label_is_no_feature():
+    assert "nonclk" not in read_log(CTR / "taobao_head.csv").column_names
 
 
 @real
@@ -65,6 +71,16 @@ def test_avazu_hours_become_hour_of_day_and_weekday():
     assert log["hour_of_day"][0].as_py() == "00"
     assert log["weekday"][0].as_py() == "Tue"  # 2014-10-21
     assert not {"id", "hour"} & set(log.column_names)
+    few = read_log(CTR / "avazu_head.csv", "avazu", columns=["weekday", "C1"])
+    assert few.column_names == ["label", "weekday", "C1"]
+
+
+def test_avazus_weekdays(write):
+    hours = ["14102100", "14102223", "14102605", "00022900"]
+    rows = "".join(f"{i},{i % 2},{hour}\n" for i, hour in enumerate(hours))
+    log = read_log(write("log.csv", f"id,click,hour\n{rows}"), "avazu")
+    assert log["weekday"].to_pylist() == ["Tue", "Wed", "Sun", "Tue"]
+    assert log["hour_of_day"].to_pylist() == ["00", "23", "05", "00"]
 
 
 @real
@@ -83,13 +99,120 @@ def test_criteo_without_label_is_read_for_prediction(write):
 
 
 def test_quirks_of_csv(write):
-    text = '\ufefflabel,a,b\r\n1,1.5,"x, ""y"""\r\n0,NULL,NaN\r\n0,,z'
-    log = read_log(write("log.csv", text))
+    content = '\ufefflabel,a,b\r\n1,1.5,"x, ""y"""\r\n0,NULL,NaN\r\n0,,z'
+    log = read_log(write("log.csv", content))
     assert log.to_pydict() == {
         "label": [1, 0, 0],
         "a": [1.5, None, None],
         "b": ['x, "y"', None, "z"],
     }
+
+
+def test_blank_lines_and_quoted_line_breaks_count_in_line_numbers(write):
+    content = 'label,a\n\n1,"x\n\ny"\r\n0,"z"\n\n1,2,3\n'
+    with pytest.raises(ValueError, match="line 8: expected 2 columns, got 3"):
+        read_log(write("log.csv", content))
+    with pytest.raises(ValueError, match="line 5: column a is infinite"):
+        read_log(write("log.csv", "\n\nlabel,a\n1,2\n0,inf\n"))
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
+def test_lines_beyond_the_first_block_are_named(write, monkeypatch, name):
+    monkeypatch.setattr(text, "_BLOCK_BYTES", 1000)
+    rows = "".join(f'{i % 2},{i},"a\nb"\n' for i in range(3000))
+    pack = gzip.compress if name.endswith("gz") else bytes
+    path = write(name, pack(f"label,a,b\n{rows}".encode()))
+    assert read_log(path)["a"].to_pylist() == list(range(3000))
+    path = write(name, pack(f"label,a,b\n{rows}1,2\n".encode()))
+    with pytest.raises(ValueError, match="line 6002: expected 3 columns, got 2"):
+        read_log(path)
+    path = write(name, pack(f"label,a,b\n{rows}1,inf,c\n".encode()))
+    with pytest.raises(ValueError, match="line 6002: column a is infinite"):
+        read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [([True, False], None, ["true", "false"]), ([1, 2**60], None, [1.0, 2.0**60]),
+     ([1.5, float("nan")], None, [1.5, None]), ([Decimal("1.5"), None], None, [1.5, None]),
+     (["a", None], pa.large_string(), ["a", None]), ([b"a", b"b"], None, ["a", "b"]),
+     ([0, 1], pa.date32(), ["1970-01-01", "1970-01-02"]), ([None, None], pa.null(), [None] * 2),
+     ([3, 4], pa.dictionary(pa.int8(), pa.int64()), [3.0, 4.0]),
+     (["a", "b"], pa.dictionary(pa.int8(), pa.string()), ["a", "b"])],
+)  # fmt: skip
+def test_types_of_parquet(tmp_path, values, kind, expected):
+    path = tmp_path / "log.parquet"
+    parquet.write_table(pa.table({"label": [0, 1], "x": pa.array(values, kind)}), path)
+    assert read_log(path)["x"].to_pylist() == expected
+
+
+def test_types_of_parquet_can_be_said(tmp_path):
+    path = tmp_path / "log.parquet"
+    columns = {"label": [0, 1], "a": ["1", "2.5"], "b": [3, 4], "c": [1.0, np.nan]}
+    parquet.write_table(pa.table(columns), path)
+    log = read_log(path, numeric=["a"], categorical=["b", "c"])
+    assert log["a"].to_pylist() == [1, 2.5]
+    assert log["b"].to_pylist() == ["3", "4"]
+    assert log["c"].to_pylist() == ["1", None]
+    assert read_log(path, columns=["b"]).column_names == ["label", "b"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [([[0, 1], [1, np.inf]], {}, "row 2: column x is infinite"),
+     ([[0, None], [1, 2]], {}, "row 2: the label in column label is missing"),
+     ([[0, np.nan], [1, 2]], {}, "row 2: the label in column label is missing"),
+     ([[0, 1], [[1], [2]]], {}, "x has the type list"), ([[[0], [1]], [1, 2]], {}, "type list"),
+     ([[0, 1], [b"\xff", b"a"]], {}, "x has the type binary"),
+     ([[0, 1], ["a", "2"]], {"numeric": ["x"]}, r"categorical=\['x'\]"),
+     ([[0, 1], [1, 2]], {"columns": ["y"]}, "no column y"), ([[], []], {}, "no rows")],
+)  # fmt: skip
+def test_bad_parquet(tmp_path, columns, options, message):
+    path = tmp_path / "log.parquet"
+    parquet.write_table(pa.table(columns, ["label", "x"]), path)
+    with pytest.raises(ValueError, match=message):
+        read_log(path, **options)
+
+
+def test_parquet_with_a_name_twice(tmp_path):
+    parquet.write_table(pa.table([[0, 1]] * 3, ["label", "x", "x"]), tmp_path / "log.parquet")
+    with pytest.raises(ValueError, match="more than one column named x"):
+        read_log(tmp_path / "log.parquet")
+
+
+def test_other_formats_by_real_files(write, tmp_path):
+    np.savez(tmp_path / "z.npz", a=np.arange(3))
+    with pytest.raises(ValueError, match="npz"):
+        read_log(write("log.csv", (tmp_path / "z.npz").read_bytes()))
+    with pytest.raises(ValueError, match="is a Parquet file"):
+        read_log(write("log.csv", good_parquet(tmp_path)))
+    with pytest.raises(ValueError, match="is a Parquet file"):
+        read_log(write("log.csv.gz", gzip.compress(good_parquet(tmp_path))))
+    with pytest.raises(ValueError, match="Not a gzipped file"):
+        read_log(write("log.csv.gz", GOOD))
+
+
+@pytest.mark.parametrize("option", ["columns", "categorical", "numeric"])
+def test_names_are_lists(write, option):
+    with pytest.raises(TypeError, match=f"{option} is 'a'; expected a list"):
+        read_log(write("log.csv", GOOD), **{option: "a"})
+
+
+def test_a_log_without_labels_or_with_them_for_prediction(write):
+    path = write("log.csv", "label,a\nx,2\ny,3\nz,4\n")  # labels that could not be mapped
+    assert read_log(path, require_label=False).column_names == ["a"]
+    path = write("log.csv", "a,b\n1,2\n")
+    assert read_log(path, require_label=False).column_names == ["a", "b"]
+
+
+def test_pieces_of_one_value_are_no_error_until_the_end(write):
+    path = write("log.csv", "label,a\n1,2\n1,3\n0,4\n")
+    assert [t["label"].to_pylist() for t in iter_log(path, batch_rows=2)] == [[1, 1], [0]]
+    assert read_log(path, rows=1)["label"].to_pylist() == [1]
+    pieces = iter_log(write("log.csv", "label,a\n1,2\n1,3\n"))
+    assert len(next(pieces)) == 2
+    with pytest.raises(ValueError, match="only the value '1'"):
+        next(pieces)
 
 
 def test_gzip_and_tsv(write):
@@ -106,7 +229,9 @@ def test_types_can_be_said(write):
 @pytest.mark.parametrize(
     ("values", "positive", "expected"),
     [("yes no yes", "yes", [1, 0, 1]), ("true false true", None, [1, 0, 1]),
-     ("2 1 2", "2", [1, 0, 1]), ("0.0 1.0 0.0", None, [0, 1, 0])],
+     ("2 1 2", "2", [1, 0, 1]), ("0.0 1.0 0.0", None, [0, 1, 0]), ("1 1.0 0", None, [1, 1, 0]),
+     ("TRUE FALSE TRUE", None, [1, 0, 1]), ("1 -1 1", 1, [1, 0, 1]), ("1 -1 1", 1.0, [1, 0, 1]),
+     ("True False True", False, [0, 1, 0]), ("<=50K >50K <=50K", ">50K", [0, 1, 0])],
 )  # fmt: skip
 def test_labels_of_two_values(write, values, positive, expected):
     path = write("log.csv", "label,a\n" + "".join(f"{v},1\n" for v in values.split()))
@@ -123,6 +248,16 @@ GOOD = "label,a\n1,2\n0,3\n"
 BAD_FILES = [
     ("log.csv", b"", {}, "empty"),
     ("log.csv", "label,a\n", {}, "no rows"),
+    ("log.csv", "label,a", {}, "no rows"),
+    ("log.csv", "\n\n", {}, "blank lines"),
+    ("log.csv", "label;a\n1;2\n", {}, "one column in line 1.*separates columns by ','"),
+    ("log.tsv", "\t".join(["1"] * 40) + "\n", {}, "format criteo"),
+    ("log.csv", GOOD, {"categorical": ["a"], "numeric": ["a"]}, "categorical= and in numeric="),
+    ("log.csv", b"\xffabel,a\n1,2\n", {}, "not UTF-8 text in line 1"),
+    ("log.csv", b"label,a\n1,x\n0,y\n1,\xff\n", {}, "line 4 is not UTF-8"),
+    ("log.csv", 'label,a\n1,"' + "x" * (17 << 20), {}, "is a quote not closed"),
+    ("log.csv", "id,click,hour\n1,0,\n", {"format": "avazu"}, "line 2: hour is None"),
+    ("log.csv", "id,click,hour\n1,0,14102124\n", {"format": "avazu"}, "line 2: hour"),
     ("log.dat", GOOD, {}, "format"),
     ("log.csv", GOOD, {"format": "xml"}, "xml"),
     ("log.csv", b"\x89PNG\r\n\x1a\n" + b"x" * 50, {}, "PNG"),
@@ -141,7 +276,7 @@ BAD_FILES = [
     ("log.csv", "label,a\n1,2\n0,3\n2,4\n", {}, "more than two values"),
     ("log.csv", "label,a\nyes,2\nno,3\n", {}, "positive"),
     ("log.csv", "label,a\nyes,2\nno,3\n", {"positive": "maybe"}, "maybe"),
-    ("log.csv", "label,a\n1,2\n1,3\n", {}, "only the value 1"),
+    ("log.csv", "label,a\n1,2\n1,3\n", {}, "only the value '1'"),
     ("log.csv", "label,a\n1,2\n,3\n", {}, "line 3.*missing"),
     ("log.csv", GOOD + "1,inf\n", {}, "line 4: column a is infinite"),
     ("log.csv", b"label,a\n1,x\n0,\xff\xfe\n", {}, "UTF-8"),
@@ -149,7 +284,7 @@ BAD_FILES = [
     ("log.tsv", "1\t2\n", {"format": "criteo"}, "39"),
     ("log.csv", GOOD, {"format": "avazu"}, "Avazu"),
     ("log.csv", "id,click,hour\n1,0,140x2100\n", {"format": "avazu"}, "line 2: hour"),
-    ("log.csv", "id,click,hour\n1,0,14133100\n", {"format": "avazu"}, "impossible"),
+    ("log.csv", "id,click,hour\n1,0,14133100\n", {"format": "avazu"}, "line 2: hour.*14133100"),
 ]
 
 
@@ -177,6 +312,14 @@ def test_a_text_in_a_criteo_count_names_line_and_column(write):
     path = write("log.tsv", "".join("\t".join(r) + "\n" for r in (row, row, wrong)))
     with pytest.raises(ValueError, match=r"line 3: column I3 has 'many'.*not an integer"):
         read_log(path, "criteo")
+    assert read_log(path, "criteo", columns=["C1"], rows=1).column_names == ["label", "C1"]
+    assert read_log(path, "criteo", categorical=["I3"], rows=3)["I3"].to_pylist()[2] == "many"
+
+
+def test_quotes_mean_nothing_in_criteos_format(write):
+    rows = [[label, *map(str, range(13)), '"x', *["y"] * 25] for label in "10"]
+    path = write("log.tsv", "".join("\t".join(r) + "\n" for r in rows))
+    assert read_log(path, "criteo")["C1"].to_pylist() == ['"x', '"x']
 
 
 def test_a_column_that_turns_to_text_late_names_line_and_cure(write):

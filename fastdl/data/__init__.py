@@ -1,7 +1,8 @@
 """Ad logs: generated ones with known click probabilities, readers, and the encoder."""
 
-from .encode import LogEncoder, labels, one_hot
+from .encode import LogEncoder
 from .generate import generate_ad_log, iter_ad_log, write_ad_log
+from .labels import labels, one_hot
 from .read import iter_log, read_log
 
 __all__ = [

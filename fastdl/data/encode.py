@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +10,15 @@ from numpy.typing import DTypeLike
 
 from ..config import checked_dtype
 from ..validation import check_size
+from .columns import is_number
+from .description import VERSION, checked_columns, feature_names, width
+from .hashing import bucket_of, hash_codes, slot_of, unpacked
+from .learners import Moments, Values, distinct, scaled
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
 
 NOT_FEATURES = ("label", "click_probability")
-VERSION = 1
 
 
 class LogEncoder:
@@ -27,7 +28,9 @@ class LogEncoder:
     0 where missing, and where training rows had gaps a 0/1 column marks them. A category column
     with at most ``buckets`` values in training gets one column for each value; one with more gets
     ``buckets`` columns, and a value's hash chooses among them. Values unseen in training are all
-    zeros in the first case, and hashed like others in the second.
+    zeros in the first case, and hashed like others in the second. Values that came fewer than
+    ``min_count`` times share one column "is rare", and unseen values join them; in columns with
+    more than ``buckets`` values, some rare ones may pass as frequent (they are counted by hash).
 
     ``numeric`` and ``categorical`` name the columns to use; by default all, by their type. After
     ``fit``: ``columns_`` (a description of each column), ``feature_names_``.
@@ -40,41 +43,47 @@ class LogEncoder:
 
     def __init__(
         self, *, buckets: int = 32, log: bool = True, numeric: Sequence[str] | None = None,
-        categorical: Sequence[str] | None = None,
+        categorical: Sequence[str] | None = None, min_count: int = 1,
     ) -> None:  # fmt: skip
-        self.buckets = check_size(buckets, "buckets")
-        self.log = bool(log)
-        self.numeric = None if numeric is None else list(numeric)
-        self.categorical = None if categorical is None else list(categorical)
+        self.buckets = buckets
+        self.log = log
+        self.numeric = numeric
+        self.categorical = categorical
+        self.min_count = min_count
 
     def fit(self, table: Table | Iterable[Table]) -> LogEncoder:
         """Learn from the training rows, one table or several (a log larger than memory)."""
-        learners: dict[str, _Moments | _Values] | None = None
-        for piece in [table] if hasattr(table, "column_names") else table:
-            if learners is None:
-                learners = self._learners(piece)
-            for name, learner in learners.items():
-                learner.add(_column(piece, name, isinstance(learner, _Moments)))
-        if learners is None or not learners:
-            raise ValueError("There are no columns to encode.")
-        self.columns_ = [
-            {"name": name, **learner.description(self.buckets)}
-            for name, learner in learners.items()
-        ]
-        self._prepare()
+        self._forget()
+        pieces = [table] if hasattr(table, "column_names") else table
+        if isinstance(pieces, str | bytes | dict) or not isinstance(pieces, Iterable):
+            raise TypeError(f"fit got {type(table).__name__}; expected a pyarrow Table or several.")
+        for piece in pieces:
+            self._learn(piece)
+        self._describe()
+        return self
+
+    def partial_fit(self, table: Table) -> LogEncoder:
+        """Learn from more training rows; the result is that of one ``fit`` on all of them."""
+        if hasattr(self, "columns_") and not hasattr(self, "_learners"):
+            raise ValueError("An encoder made by from_dict cannot learn on; fit a new one.")
+        self._learn(table)
+        self._describe()
         return self
 
     def transform(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
         """(rows, features) for the table's rows, C-contiguous.
 
-        Raises ValueError where a column of the training log is missing or of another type.
+        Raises ValueError where a column of the training log is missing, of another type or
+        infinite, and where a number is too large for the dtype.
         """
+        _check_table(table)
         out = np.zeros((len(table), len(self._fitted().feature_names_)), checked_dtype(dtype))
         for column, first in zip(self.columns_, self._first, strict=True):
+            values = _column(table, column["name"], column["kind"] == "numeric")
             if column["kind"] == "numeric":
-                self._numbers(column, _column(table, column["name"], True), out[:, first:])
+                self._numbers(column, values, out[:, first:])
             else:
-                self._indicators(column, _column(table, column["name"], False), out, first)
+                _indicators(column, values, out, first)
         return out
 
     def fit_transform(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
@@ -84,23 +93,14 @@ class LogEncoder:
     def to_dict(self) -> dict[str, Any]:
         """Everything that was learned, as JSON can hold it."""
         return {"version": VERSION, "buckets": self.buckets, "log": self.log,
-                "columns": self._fitted().columns_}  # fmt: skip
+                "min_count": self.min_count, "columns": self._fitted().columns_}  # fmt: skip
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> LogEncoder:
         """The encoder that ``to_dict`` described; ValueError for a damaged or newer description."""
-        try:
-            version = description["version"]
-            if not isinstance(version, int) or version > VERSION:
-                raise ValueError(
-                    f"The encoder has version {version}; this fastdl reads up to {VERSION}. "
-                    "Install a newer fastdl."
-                )
-            encoder = cls(buckets=description["buckets"], log=description["log"])
-            encoder.columns_ = [_checked(column) for column in description["columns"]]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"The encoder's description is damaged: {error!r}.") from None
-        encoder._prepare()
+        options, columns = checked_columns(description)
+        encoder = cls(**options)
+        encoder._prepare(columns)
         return encoder
 
     @property
@@ -113,6 +113,11 @@ class LogEncoder:
         """Columns that were encoded as categories."""
         return [c["name"] for c in self._fitted().columns_ if c["kind"] != "numeric"]
 
+    def _forget(self) -> None:
+        for name in ("columns_", "feature_names_", "_learners", "_first"):
+            if hasattr(self, name):
+                delattr(self, name)
+
     def _fitted(self) -> LogEncoder:
         if not hasattr(self, "columns_"):
             raise ValueError(
@@ -120,152 +125,89 @@ class LogEncoder:
             )
         return self
 
-    def _learners(self, table: Table) -> dict[str, _Moments | _Values]:
-        from pyarrow import types
+    def _learn(self, piece: Table) -> None:
+        _check_table(piece)
+        if not hasattr(self, "_learners"):
+            self._learners = self._new_learners(piece)
+            self._rows = 0
+        self._rows += len(piece)
+        for name, learner in self._learners.items():
+            learner.add(_column(piece, name, isinstance(learner, Moments)))
 
+    def _new_learners(self, table: Table) -> dict[str, Moments | Values]:
+        buckets = check_size(self.buckets, "buckets")
+        min_count = check_size(self.min_count, "min_count")
+        numbers, categories = list(self.numeric or []), list(self.categorical or [])
         names = [name for name in table.column_names if name not in NOT_FEATURES]
-        chosen = [*(self.numeric or []), *(self.categorical or [])]
-        unknown = [name for name in chosen if name not in names]
+        unknown = [name for name in [*numbers, *categories] if name not in names]
         if unknown:
             raise ValueError(
                 f"The log has no column {', '.join(unknown)}; its columns are {', '.join(names)}."
             )
-        found: dict[str, _Moments | _Values] = {}
+        both = sorted(set(numbers) & set(categories))
+        if both:
+            raise ValueError(f"{', '.join(both)} is in numeric= and in categorical=.")
+        found: dict[str, Moments | Values] = {}
         for name in names:
-            kind = table[name].type
-            number = types.is_integer(kind) or types.is_floating(kind)
-            if name in (self.categorical or []):
-                found[name] = _Values(self.buckets)
-            elif name in (self.numeric or []) or (number and self.numeric is None):
-                found[name] = _Moments(self.log)
-            elif not number and self.categorical is None:
-                found[name] = _Values(self.buckets)
+            number = is_number(table[name].type)
+            if name in numbers or (number and self.numeric is None and name not in categories):
+                found[name] = Moments(name, bool(self.log))
+            elif name in categories or (not number and self.categorical is None):
+                found[name] = Values(name, buckets, min_count)
         return found
 
-    def _prepare(self) -> None:
-        self.feature_names_: list[str] = []
-        self._first: list[int] = []
-        for column in self.columns_:
-            name = column["name"]
-            self._first.append(len(self.feature_names_))
-            if column["kind"] == "numeric":
-                self.feature_names_.append(name)
-            elif column["kind"] == "values":
-                self.feature_names_ += [f"{name} = {value}" for value in column["values"]]
-            else:
-                self.feature_names_ += [f"{name} in bucket {i}" for i in range(column["buckets"])]
-            if column["missing"]:
-                self.feature_names_.append(f"{name} is missing")
+    def _describe(self) -> None:
+        if not getattr(self, "_learners", None):
+            raise ValueError("There are no columns to encode.")
+        if self._rows == 0:
+            raise ValueError("The log has no rows to learn from.")
+        self._prepare([learner.description() for learner in self._learners.values()])
+
+    def _prepare(self, columns: list[dict[str, Any]]) -> None:
+        self.columns_ = columns
+        self.feature_names_ = [name for column in columns for name in feature_names(column)]
+        self._first = np.cumsum([0, *(width(column) for column in columns)])[:-1].tolist()
 
     def _numbers(self, column: dict[str, Any], values: ChunkedArray, out: np.ndarray) -> None:
-        numbers = _scaled(values, self.log)
+        numbers = (scaled(values, column["name"], self.log) - column["mean"]) / column["std"]
         absent = np.isnan(numbers)
-        out[:, 0] = np.where(absent, 0.0, (numbers - column["mean"]) / column["std"])
+        numbers[absent] = 0
+        if len(numbers) and np.abs(numbers).max() > np.finfo(out.dtype).max:
+            raise ValueError(f"Column {column['name']} has numbers too large for {out.dtype}.")
+        out[:, 0] = numbers
         if column["missing"]:
             out[:, 1] = absent
 
-    def _indicators(
-        self, column: dict[str, Any], values: ChunkedArray, out: np.ndarray, first: int
-    ) -> None:
-        encoded = values.dictionary_encode().combine_chunks()
-        texts = encoded.dictionary.to_pylist()
-        if column["kind"] == "values":
-            width = len(column["values"])
-            place = {value: i for i, value in enumerate(column["values"])}
-            targets = [place.get(text, -1) for text in texts]
-        else:
-            width = column["buckets"]
-            targets = [bucket(column["name"], text, width) for text in texts]
-        targets.append(width if column["missing"] else -1)  # what a missing value's code means
-        codes = encoded.indices.fill_null(len(texts)).to_numpy()
-        found = np.array(targets)[codes]
-        rows = np.flatnonzero(found >= 0)
-        out[rows, first + found[rows]] = 1
+
+def _indicators(column: dict[str, Any], values: ChunkedArray, out: np.ndarray, first: int) -> None:
+    """Set the one indicator of every row, among columns for values, rare and missing ones."""
+    texts, codes = distinct(values)
+    if column["kind"] == "values":
+        place = {value: i for i, value in enumerate(column["values"])}
+        rare = len(place) if column["rare"] else -1
+        target = np.fromiter((place.get(text, rare) for text in texts), np.int64, len(texts))
+    else:
+        hashes = hash_codes(column["name"], texts)
+        target = bucket_of(hashes, column["buckets"])
+        if column["rare"]:
+            target[~unpacked(column["frequent"])[slot_of(hashes)]] = column["buckets"]
+    # the code -1 of a missing value finds the last target
+    target = np.append(target, width(column) - 1 if column["missing"] else -1)[codes]
+    rows = np.flatnonzero(target >= 0)
+    out[rows, first + target[rows]] = 1
 
 
-class _Moments:
-    """Mean and variance of a numeric column, piece by piece (Chan et al. 1979)."""
+def _check_table(table: Any) -> None:
+    import pyarrow as pa
 
-    def __init__(self, log: bool) -> None:
-        self.log = log
-        self.count, self.mean, self.squares, self.missing = 0, 0.0, 0.0, False
-
-    def add(self, values: ChunkedArray) -> None:
-        numbers = _scaled(values, self.log)
-        present = numbers[~np.isnan(numbers)]
-        self.missing |= len(present) < len(numbers)
-        if not len(present):
-            return
-        mean, total = float(present.mean()), self.count + len(present)
-        apart = mean - self.mean
-        self.squares += float(np.sum((present - mean) ** 2))
-        self.squares += apart**2 * self.count * len(present) / total
-        self.mean += apart * len(present) / total
-        self.count = total
-
-    def description(self, buckets: int) -> dict[str, Any]:
-        std = math.sqrt(self.squares / self.count) if self.count else 0.0
-        # a constant column's std is rounding error at most
-        constant = std <= 1e-12 * max(1.0, abs(self.mean))
-        return {"kind": "numeric", "mean": self.mean, "std": 1.0 if constant else std,
-                "missing": self.missing}  # fmt: skip
-
-
-class _Values:
-    """The values of a category column, until there are too many to list."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.missing = most, False
-        self.values: set[str] = set()
-        self.many = False
-
-    def add(self, values: ChunkedArray) -> None:
-        self.missing |= values.null_count > 0
-        if not self.many:
-            self.values |= {text for text in values.unique().to_pylist() if text is not None}
-            self.many = len(self.values) > self.most
-        if self.many:
-            self.values = set()
-
-    def description(self, buckets: int) -> dict[str, Any]:
-        if self.many:
-            return {"kind": "hashed", "buckets": buckets, "missing": self.missing}
-        return {"kind": "values", "values": sorted(self.values), "missing": self.missing}
-
-
-def bucket(name: str, text: str, buckets: int) -> int:
-    """The bucket of a column's value, the same on every machine."""
-    code = zlib.crc32(text.encode(), zlib.crc32(name.encode()))
-    return int((code * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 32) % buckets
-
-
-def labels(table: Table) -> np.ndarray:
-    """The column ``label`` as float32 (rows,), 1 for a click."""
-    if "label" not in table.column_names:
-        raise ValueError(f"The log has no column label; it has {', '.join(table.column_names)}.")
-    return np.asarray(table["label"].to_numpy(), np.float32)
-
-
-def one_hot(labels: np.ndarray, classes: int = 2, dtype: DTypeLike = np.float32) -> np.ndarray:
-    """Class indices (rows,) as one-hot rows (rows, classes).
-
-    >>> one_hot(np.array([0, 1]))
-    array([[1., 0.],
-           [0., 1.]], dtype=float32)
-    """
-    indices = np.asarray(labels)
-    if indices.ndim != 1 or indices.dtype.kind not in "fiub":
-        raise ValueError(
-            f"labels have shape {indices.shape}, dtype {indices.dtype}; expected (N,)."
-        )
-    if not np.isin(indices, np.arange(classes)).all():
-        raise ValueError(f"labels have other values than the classes 0 to {classes - 1}.")
-    return np.eye(classes, dtype=dtype)[indices.astype(np.intp)]
+    if not isinstance(table, pa.Table):
+        raise TypeError(f"The log is a {type(table).__name__}; expected a pyarrow Table.")
 
 
 def _column(table: Table, name: str, number: bool) -> ChunkedArray:
-    """A column as float64 or string; ValueError where it is missing or of another type."""
+    """A column as float64 or strings; ValueError where it is missing or of another type."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if name not in table.column_names:
         raise ValueError(
@@ -273,36 +215,26 @@ def _column(table: Table, name: str, number: bool) -> ChunkedArray:
             f"{', '.join(table.column_names)}."
         )
     column = table[name]
-    if number and not pa.types.is_dictionary(column.type):
-        try:
-            numbers = column.cast(pa.float64())
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"Column {name} must be numeric: {error}") from None
-        return numbers
-    if number:
-        raise ValueError(f"Column {name} holds categories; the encoder was fitted with numbers.")
-    if pa.types.is_dictionary(column.type):
-        if column.type.value_type != pa.string():
-            return column.cast(pa.dictionary(pa.int32(), pa.string()))
-        return column.unify_dictionaries()
-    return column.cast(pa.string())
-
-
-def _scaled(values: ChunkedArray, log: bool) -> np.ndarray:
-    numbers = values.to_numpy()  # missing values become NaN
-    if np.isinf(numbers).any():
-        raise ValueError("A numeric column has infinite values; remove them first.")
-    return np.sign(numbers) * np.log1p(np.abs(numbers)) if log else numbers
-
-
-def _checked(column: dict[str, Any]) -> dict[str, Any]:
-    """One column's description, if it is whole."""
-    expected: dict[str, dict[str, Any]] = {
-        "numeric": {"mean": float, "std": float}, "values": {"values": list},
-        "hashed": {"buckets": int},
-    }  # fmt: skip
-    kinds = {"name": str, "missing": bool, **expected[column["kind"]]}
-    for key, kind in kinds.items():
-        if not isinstance(column[key], kind):
-            raise TypeError(f"{key} of column {column['name']} is {column[key]!r}")
-    return column
+    kind = column.type
+    try:
+        if number:
+            if not (is_number(kind) or pa.types.is_boolean(kind)) and column.null_count < len(
+                column
+            ):
+                raise ValueError(
+                    f"Column {name} must be numeric, but has the type {kind}. Read it with "
+                    f"numeric=['{name}'], or fit with categorical=['{name}']."
+                )
+            return column.cast(pa.float64(), safe=False)
+        if pa.types.is_dictionary(kind) and kind.value_type == pa.string():
+            return column
+        if pa.types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+        if pa.types.is_floating(column.type):
+            column = pc.if_else(pc.is_nan(column), None, column)
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"Column {name} has the type {kind}; expected "
+            f"{'numbers' if number else 'strings or other plain values'}: {error}"
+        ) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ CRITEO_COUNTS = tuple(f"I{i}" for i in range(1, 14))
 CRITEO_CATEGORIES = tuple(f"C{i}" for i in range(1, 27))
 FORMATS = ("criteo", "avazu", "csv", "tsv", "parquet")
 LABELS = ("label", "click", "clicked", "clk")  # names that are taken for the label if none is given
+OPPOSITES = {"clk": "nonclk"}  # columns that are 1 - label in Taobao's logs: never features
 MISSING = ["", "NULL", "null", "NaN", "nan", "NA", "N/A"]
 
 _BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet"}
@@ -33,7 +36,7 @@ class TextFormat:
 def resolve_format(path: Path, name: str | None) -> str:
     """The format's name, guessed from the file's if it is None; ValueError where that fails."""
     if name is None:
-        suffixes = [s for s in path.suffixes if s != ".gz"]
+        suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
         name = _BY_SUFFIX.get(suffixes[-1] if suffixes else "")
         if name is None:
             raise ValueError(
@@ -55,17 +58,21 @@ def check_file(path: Path, format: str) -> None:
         head = file.read(4096)
     if not head:
         raise ValueError(f"{path} is empty (0 bytes).")
-    found = next((text for magic, text in _MAGIC.items() if head.startswith(magic)), None)
+    found = _kind(head)
     if format == "parquet":
         if found != "a Parquet file":
             raise ValueError(f"{path} is {found or 'not a Parquet file'}; expected Parquet.")
         return
-    if found == "a gzip file" and path.suffix == ".gz":
-        return
-    if found is None and b"\x00" in head:
-        found = "not a text file (it has zero bytes)"
+    if found == "a gzip file" and is_gzip(path):
+        found = _kind(read_head(path, 4096))
     if found:
         raise ValueError(f"{path} is {found}; expected text in the format {format}.")
+
+
+def _kind(head: bytes) -> str | None:
+    """What a file that begins so is in words, or None for text."""
+    found = next((text for magic, text in _MAGIC.items() if head.startswith(magic)), None)
+    return found or ("not a text file (it has zero bytes)" if b"\x00" in head else None)
 
 
 def text_format(path: Path, format: str) -> TextFormat:
@@ -82,15 +89,56 @@ def text_format(path: Path, format: str) -> TextFormat:
     return TextFormat("\t", names if columns == len(names) else names[1:])
 
 
-def first_line(path: str | os.PathLike[str]) -> str:
-    """The first line of a text file, plain or gzip."""
-    import gzip
+def header(path: Path, format: str, delimiter: str) -> list[str]:
+    """The column names in a text file's first line; ValueError where they cannot be names."""
+    line = first_line(path).removeprefix("\ufeff")
+    if not line.strip("\r\n") and not read_head(path, 4096).removeprefix(b"\xef\xbb\xbf").strip():
+        raise ValueError(f"{path} is empty: it has blank lines only.")
+    names = next(csv.reader([line], delimiter=delimiter), [])
+    if format == "tsv" and len(names) in (39, 40) and names[0] in ("0", "1"):
+        raise ValueError(
+            f"Line 1 of {path} has values, not column names. A file of Criteo's needs the format "
+            "criteo."
+        )
+    if len(names) == 1 and any(other in line for other in ",;|\t"):
+        raise ValueError(
+            f"{path} has one column in line 1, {names[0]!r}; the format {format} separates columns "
+            f"by {delimiter!r}."
+        )
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"{path} has more than one column named {', '.join(sorted(twice))}.")
+    return names
 
-    opener: Any = gzip.open if str(path).endswith(".gz") else open
+
+def is_gzip(path: str | os.PathLike[str]) -> bool:
+    """Whether the file's name says that it is compressed."""
+    return str(path).lower().endswith(".gz")
+
+
+def open_bytes(path: str | os.PathLike[str]) -> Any:
+    """The file's content, uncompressed, as a binary file."""
+    return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
+
+
+def read_head(path: str | os.PathLike[str], size: int) -> bytes:
+    """The first bytes of the content; ValueError where it cannot be uncompressed."""
     try:
-        with opener(path, "rb") as file:
-            return bytes(file.readline(1 << 20)).decode("utf-8")
+        with open_bytes(path) as file:
+            return bytes(file.read(size))
+    except (EOFError, OSError) as error:  # OSError: gzip.BadGzipFile too
+        raise ValueError(f"{path} is truncated or damaged: {error}") from None
+
+
+def first_line(path: str | os.PathLike[str]) -> str:
+    """The first line of a text file, plain or gzip, without blank lines before it."""
+    try:
+        with open_bytes(path) as file:
+            line = file.readline(1 << 20)
+            while line in (b"\n", b"\r\n"):
+                line = file.readline(1 << 20)
+            return bytes(line).decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text in line 1.") from None
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, OSError) as error:
         raise ValueError(f"{path} is truncated or damaged: {error}") from None

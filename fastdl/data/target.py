@@ -2,93 +2,118 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .formats import LABELS
+from .places import Source
 
 if TYPE_CHECKING:
     from pyarrow import Array, Table
 
-_TEXTS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "False": 0, "True": 1}
+_CLICKS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 class Target:
     """Finds and converts the label; remembers its values over all pieces of a log."""
 
-    def __init__(self, path: Path, name: str | None, positive: str | None, required: bool) -> None:
-        self.path, self.given, self.positive, self.required = path, name, positive, required
+    def __init__(self, source: Source, name: str | None, positive: Any, required: bool) -> None:
+        self.source, self.given, self.positive, self.required = source, name, positive, required
         self.name: str | None = None
         self.values: set[str] = set()
 
-    def column(self, table: Table, first_line: int) -> Array | None:
+    def column(self, table: Table, first_row: int) -> Array | None:
         """The labels of a piece as int8, or None where the log is read without."""
-        self.name = self._find(table.column_names)
+        self.name = self.find(table.column_names)
         if self.name is None or not self.required:
             return None
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        column = table[self.name]
-        if column.null_count:
-            row = first_line + pc.is_null(column).to_pylist().index(True)
-            raise ValueError(f"{self.path}, line {row}: the label column {self.name} is missing.")
-        texts = column.cast(pa.string())
+        try:
+            texts = table[self.name].cast(pa.string())
+        except pa.ArrowException as error:
+            raise ValueError(
+                f"The label column {self.name} of {self.source.path} has the type "
+                f"{table[self.name].type}; expected numbers, strings or booleans: {error}"
+            ) from None
+        absent = pc.or_kleene(pc.is_null(texts), pc.equal(texts, "nan"))
+        if pc.any(absent).as_py():
+            place = self.source.row(first_row + pc.index(absent, True).as_py())
+            raise ValueError(f"{place}: the label in column {self.name} is missing.")
         found = [str(value) for value in texts.unique().to_pylist()]
         self.values |= set(found)
         self._check()
-        if self.positive is None:
-            mapped: dict[str, int] = {text: _TEXTS[text] for text in found}
-        else:
-            mapped = {text: int(self._is_positive(text)) for text in found}
-        clicks = pa.array([text for text, value in mapped.items() if value], pa.string())
+        clicks = pa.array([text for text in found if self._is_click(text)], pa.string())
         return pc.is_in(texts, clicks).cast(pa.int8())
 
     def finish(self) -> None:
-        """After the last piece: a ``positive`` value that never came is an error."""
-        if (
-            self.positive is not None
-            and self.values
-            and not any(self._is_positive(text) for text in self.values)
-        ):
+        """After the last piece: ValueError unless clicks and rows without a click have come."""
+        clicks = {self._is_click(text) for text in self.values}
+        if len(clicks) != 1:
+            return
+        if self.positive is not None and clicks == {0}:
             raise ValueError(
-                f"No row of {self.path} has the value {self.positive!r} in the label column "
+                f"No row of {self.source.path} has the value {self.positive!r} in the label column "
                 f"{self.name}; its values are {_listed(self.values)}."
             )
+        raise ValueError(
+            f"The label column {self.name} of {self.source.path} has only the value "
+            f"{_listed(self.values)}; expected clicks and rows without a click."
+        )
 
-    def _is_positive(self, text: str) -> bool:
-        return text.strip() == str(self.positive).strip()
-
-    def _find(self, names: list[str]) -> str | None:
+    def find(self, names: list[str]) -> str | None:
+        """The label column's name, or None where there is none and none is required."""
         if self.given is not None:
             if self.given in names:
                 return self.given
             if not self.required:
                 return None
             raise ValueError(
-                f"{self.path} has no label column {self.given}; its columns are {', '.join(names)}."
+                f"{self.source.path} has no label column {self.given}; its columns are "
+                f"{', '.join(names)}."
             )
         found = next((name for name in LABELS if name in names), None)
         if found is None and self.required:
             raise ValueError(
-                f"{self.path} has none of the label columns {', '.join(LABELS)}; name it by "
+                f"{self.source.path} has none of the label columns {', '.join(LABELS)}; name it by "
                 f"label=, one of {', '.join(names)}."
             )
         return found
 
+    def _is_click(self, text: str) -> int:
+        if self.positive is None:
+            return _CLICKS[text.strip().lower()]
+        return int(_same(text, self.positive))
+
     def _check(self) -> None:
+        plain = {_CLICKS.get(text.strip().lower()) for text in self.values}
+        if None not in plain and self.positive is None:
+            return  # 1 and 1.0, true and True are one value
         if len(self.values) > 2:
             raise ValueError(
-                f"The label column {self.name} of {self.path} has more than two values: "
+                f"The label column {self.name} of {self.source.path} has more than two values: "
                 f"{_listed(self.values)}."
             )
-        if self.positive is None and not self.values <= set(_TEXTS):
+        if self.positive is None:
             raise ValueError(
-                f"The label column {self.name} of {self.path} has the values "
+                f"The label column {self.name} of {self.source.path} has the values "
                 f"{_listed(self.values)}; say which one means a click by positive=."
             )
 
 
-def _listed(values: set[Any]) -> str:
+def _same(text: str, positive: Any) -> bool:
+    """Whether a label's text is the value that the user gave, as text, truth value or number."""
+    wanted = str(positive)
+    if text.strip() == wanted.strip():
+        return True
+    if isinstance(positive, bool):
+        return text.strip().lower() == wanted.lower()
+    try:
+        return float(text) == float(wanted)
+    except ValueError:
+        return False
+
+
+def _listed(values: set[str]) -> str:
     shown = sorted(values)[:5]
     return ", ".join(repr(value) for value in shown) + (" ..." if len(values) > 5 else "")

@@ -1,0 +1,167 @@
+"""Columns of a log as the package has them: float64 for numbers, strings for categories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .formats import LABELS, OPPOSITES
+from .places import Source
+from .target import Target
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray, Table
+
+Names = Sequence[str]
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_TIME = ("hour_of_day", "weekday")  # what Avazu's hour becomes
+
+
+class Choice:
+    """Which columns the caller wants, and as what."""
+
+    def __init__(self, wanted: Names | None, categorical: Names, numeric: Names) -> None:
+        self.wanted = None if wanted is None else _names(wanted, "columns")
+        self.categorical = set(_names(categorical, "categorical"))
+        self.numeric = set(_names(numeric, "numeric"))
+        both = self.categorical & self.numeric
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} is in categorical= and in numeric=.")
+
+    def check(self, names: Names, source: Source) -> None:
+        """ValueError for a name that the log does not have."""
+        known = list(names)
+        if source.format == "avazu":
+            known = [*_TIME, *(name for name in names if name not in ("id", "hour"))]
+        asked = [*(self.wanted or []), *self.categorical, *self.numeric]
+        unknown = [name for name in asked if name not in known]
+        if unknown:
+            raise ValueError(
+                f"{source.path} has no column {', '.join(unknown)}; its columns are "
+                f"{', '.join(known)}."
+            )
+
+    def needed(self, names: Names, label: str | None) -> list[str]:
+        """The file's columns that have to be read, in its order."""
+        if self.wanted is None:
+            return list(names)
+        wanted = {*self.wanted, label, *(["hour"] if set(_TIME) & set(self.wanted) else [])}
+        return [name for name in names if name in wanted]
+
+    def is_number(self, name: str, kind: Any) -> bool:
+        """Whether a column of this name and pyarrow type is to be one of numbers."""
+        if name in self.categorical or name in self.numeric:
+            return name in self.numeric
+        return is_number(kind) and name not in LABELS
+
+
+def typed(table: Table, source: Source, first_row: int, choice: Choice, target: Target) -> Table:
+    """A piece of the log that begins with ``first_row``: label first, then the chosen columns."""
+    import pyarrow as pa
+
+    found: dict[str, Any] = {}
+    label = target.column(table, first_row)
+    if label is not None:
+        found["label"] = label
+    drop = {target.name, OPPOSITES.get(target.name or "")}
+    if source.format == "avazu":
+        drop |= {"id", "hour"}
+        if "hour" in table.column_names:
+            found |= _time_of(table["hour"], source, first_row)
+    for name in table.column_names:
+        if name in drop:
+            continue
+        column = _decoded(table[name])
+        number = choice.is_number(name, column.type)
+        found[name] = (_numbers if number else _texts)(column, name, source, first_row)
+    if choice.wanted is not None:
+        found = {name: c for name, c in found.items() if name in ("label", *choice.wanted)}
+    return pa.table(found)
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a pyarrow type is one of numbers; booleans are categories."""
+    from pyarrow import types
+
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+
+
+def _names(names: Names, option: str) -> list[str]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{option} is {names!r}; expected a list of column names.")
+    return list(names)
+
+
+def _decoded(column: ChunkedArray) -> ChunkedArray:
+    """Dictionaries stay where they are of strings, which encoders take as they are."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type) or column.type.value_type == pa.string():
+        return column
+    return column.cast(column.type.value_type)
+
+
+def _numbers(column: ChunkedArray, name: str, source: Source, first_row: int) -> ChunkedArray:
+    """float64; NaN becomes missing, infinity is an error."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        # not safe: integers beyond 2**53 are rounded, as in any other reader of floats
+        column = column.cast(pa.float64(), safe=False)
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"{source.path}: column {name} has the type {column.type} and cannot be read as "
+            f"numbers: {error}. If it is a category, pass categorical=['{name}']."
+        ) from None
+    infinite = pc.is_inf(column)
+    if pc.any(infinite).as_py():
+        place = source.row(first_row + pc.index(infinite, True).as_py())
+        raise ValueError(f"{place}: column {name} is infinite; remove such values.")
+    return pc.if_else(pc.is_nan(column), None, column)
+
+
+def _texts(column: ChunkedArray, name: str, source: Source, first_row: int) -> ChunkedArray:
+    """Strings, or the dictionary of strings that the column is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        return column
+    if pa.types.is_floating(column.type):  # NaN is a missing value here too, not the text "nan"
+        column = pc.if_else(pc.is_nan(column), None, column)
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"{source.path}: column {name} has the type {column.type}, which is neither numbers "
+            f"nor text: {error}. Choose other columns by columns=."
+        ) from None
+
+
+def _time_of(hours: ChunkedArray, source: Source, first_row: int) -> dict[str, Any]:
+    """Avazu's YYMMDDHH as the categories hour_of_day and weekday."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    distinct = hours.unique()  # a day has 24
+    texts = distinct.to_pylist()
+    days = []
+    for text in texts:
+        try:
+            if not re.fullmatch(r"\d{6}([01]\d|2[0-3])", text or ""):
+                raise ValueError("expected digits YYMMDDHH")
+            days.append(np.datetime64(f"20{text[:2]}-{text[2:4]}-{text[4:6]}", "D").astype(int))
+        except ValueError as error:
+            found = pc.index(hours, text).as_py() if text is not None else None
+            row = found if found is not None else pc.index(pc.is_null(hours), True).as_py()
+            raise ValueError(f"{source.row(first_row + row)}: hour is {text!r}; {error}.") from None
+    weekday = [DAYS[(day + 3) % 7] for day in days]  # day 0, 1970-01-01, was a Thursday
+    places = pc.index_in(hours, distinct)
+    return {
+        "hour_of_day": pa.array([text[6:] for text in texts], pa.string()).take(places),
+        "weekday": pa.array(weekday, pa.string()).take(places),
+    }

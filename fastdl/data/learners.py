@@ -1,0 +1,126 @@
+"""What an encoder learns of one column, piece by piece."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .hashing import SlotCounts, hash_codes, packed
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
+
+
+def scaled(values: ChunkedArray, name: str, log: bool) -> np.ndarray:
+    """float64 (rows,), NaN where missing; with ``log``, sign(x) log(1 + |x|)."""
+    numbers = values.to_numpy()
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        raise ValueError(
+            f"Column {name} is infinite in row {infinite.argmax()}; remove such values first."
+        )
+    return np.copysign(np.log1p(np.abs(numbers)), numbers) if log else numbers
+
+
+def distinct(values: ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """The distinct values of a category column, and each row's place in them (-1: missing).
+
+    Only values that are there: a slice of a log brings the dictionary of the whole log along.
+    """
+    import pyarrow as pa
+
+    encoded = pa.chunked_array(values.dictionary_encode()).unify_dictionaries()
+    chunks = [chunk.indices.fill_null(-1).to_numpy() for chunk in encoded.chunks]
+    codes = np.concatenate(chunks) if chunks else np.empty(0, np.int64)
+    dictionary = encoded.chunk(0).dictionary if chunks else pa.array([], pa.string())
+    if len(dictionary) > len(codes):
+        used, codes = np.unique(codes, return_inverse=True)
+        missing = int(len(used) > 0 and used[0] < 0)
+        dictionary, codes = dictionary.take(pa.array(used[missing:])), codes - missing
+    texts = dictionary.to_pylist()
+    if None in texts:  # a missing value may also be an entry of the dictionary
+        keep = np.array([text is not None for text in texts])
+        place = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)
+        texts, codes = [text for text in texts if text is not None], place[codes]
+    return texts, codes
+
+
+class Moments:
+    """Mean and variance of a numeric column (merged as in Chan, Golub, LeVeque 1979)."""
+
+    def __init__(self, name: str, log: bool) -> None:
+        self.name, self.log = name, log
+        self.count, self.mean, self.squares, self.missing = 0, 0.0, 0.0, False
+
+    def add(self, values: ChunkedArray) -> None:
+        """Learn from a piece's values."""
+        numbers = scaled(values, self.name, self.log)
+        present = numbers[~np.isnan(numbers)]
+        self.missing |= len(present) < len(numbers)
+        if not len(present):
+            return
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            mean, total = float(present.mean()), self.count + len(present)
+            apart = mean - self.mean
+            squares = float(np.sum((present - mean) ** 2))
+            squares += float(np.square(apart)) * self.count * len(present) / total
+        if not math.isfinite(self.squares + squares):
+            raise ValueError(
+                f"Column {self.name} has values as large as {np.abs(present).max():.3g}, whose "
+                "squares overflow; pass log=True, or categorical= if they are ids."
+            )
+        self.squares += squares
+        self.mean += apart * len(present) / total
+        self.count = total
+
+    def description(self) -> dict[str, Any]:
+        """What the encoder needs, as JSON can hold it."""
+        std = math.sqrt(self.squares / self.count) if self.count else 0.0
+        # a constant column's std is rounding error at most
+        constant = std <= 1e-12 * max(1.0, abs(self.mean))
+        return {"kind": "numeric", "name": self.name, "mean": self.mean,
+                "std": 1.0 if constant else std, "missing": self.missing}  # fmt: skip
+
+
+class Values:
+    """A category column's values with their counts, until there are too many to list.
+
+    Beyond that nothing is kept, or counts by hash if rare values are told apart (min_count > 1).
+    """
+
+    def __init__(self, name: str, buckets: int, min_count: int) -> None:
+        self.name, self.buckets, self.min_count, self.missing = name, buckets, min_count, False
+        self.counts: dict[str, int] | None = {}
+        self.slots = SlotCounts() if min_count > 1 else None
+
+    def add(self, values: ChunkedArray) -> None:
+        """Learn from a piece's values."""
+        texts, codes = distinct(values)
+        self.missing |= bool((codes < 0).any())
+        times = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+        if self.slots is not None:
+            self.slots.add(hash_codes(self.name, texts), times)
+        if self.counts is None:
+            return
+        for text, n in zip(texts, times.tolist(), strict=True):
+            if n:
+                self.counts[text] = self.counts.get(text, 0) + n
+            if len(self.counts) > self.buckets:
+                self.counts = None
+                return
+
+    def description(self) -> dict[str, Any]:
+        """What the encoder needs, as JSON can hold it."""
+        found: dict[str, Any] = {"name": self.name, "missing": self.missing}
+        if self.counts is not None:
+            frequent = sorted(text for text, n in self.counts.items() if n >= self.min_count)
+            rare = len(frequent) < len(self.counts)
+            return {"kind": "values", **found, "rare": rare, "values": frequent}
+        found |= {"kind": "hashed", "rare": False, "buckets": self.buckets}
+        if self.slots is not None:
+            frequent_slots = self.slots.frequent(self.min_count)
+            found["rare"] = bool((self.slots.counts[~frequent_slots] > 0).any())
+            found["frequent"] = packed(frequent_slots)
+        return found

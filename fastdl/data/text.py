@@ -1,0 +1,100 @@
+"""Text logs as pyarrow tables, with errors that name the line and the column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from .columns import Choice, Names
+from .formats import CRITEO_CATEGORIES, CRITEO_COUNTS, MISSING, TextFormat, header, text_format
+from .places import Source
+from .target import Target
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+_BLOCK_BYTES = 8 << 20
+
+
+def text_tables(source: Source, choice: Choice, target: Target) -> Iterator[Table]:
+    """The file block by block; ValueError where it cannot be read."""
+    import pyarrow as pa
+
+    shape = text_format(source.path, source.format)
+    names = list(shape.names or header(source.path, source.format, shape.delimiter))
+    choice.check(names, source)
+    if source.format == "avazu" and not {"id", "hour"} <= set(names):
+        raise ValueError(
+            f"{source.path} is not in Avazu's format: it lacks the columns id and hour."
+        )
+    needed = choice.needed(names, target.find(names))
+    try:
+        kinds = _kinds(source, shape, names, needed, choice)
+        with _open(source, shape, kinds, needed) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise ValueError(_explained(source, names, str(error))) from None
+
+
+def _open(source: Source, shape: TextFormat, kinds: Any, needed: Names) -> Any:
+    from pyarrow import csv
+
+    # one thread: only then does pyarrow name the row of an error
+    read = csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=shape.names)
+    # without newlines_in_values, a quoted line break at a block's border is an error
+    parse = csv.ParseOptions(
+        delimiter=shape.delimiter, newlines_in_values=shape.names is None,
+        quote_char='"' if shape.names is None else False,
+    )  # fmt: skip
+    convert = csv.ConvertOptions(
+        null_values=MISSING, strings_can_be_null=True, quoted_strings_can_be_null=False,
+        column_types=kinds, include_columns=needed,
+    )  # fmt: skip
+    return csv.open_csv(source.path, read, parse, convert)
+
+
+def _kinds(
+    source: Source, shape: TextFormat, names: Names, needed: Names, choice: Choice
+) -> dict[str, Any]:
+    """A type for every column; those of csv and tsv are told from the first block."""
+    import pyarrow as pa
+
+    if source.format == "criteo":
+        kinds = {"label": pa.string(), **dict.fromkeys(CRITEO_COUNTS, pa.int64()),
+                 **dict.fromkeys(CRITEO_CATEGORIES, pa.string())}  # fmt: skip
+        kinds |= dict.fromkeys(choice.categorical, pa.string())
+        return {name: kinds[name] for name in needed}
+    if source.format == "avazu":
+        return {n: pa.float64() if n in choice.numeric else pa.string() for n in needed}
+    known = dict.fromkeys(choice.categorical, pa.string())
+    with _open(source, shape, known, needed) as reader:
+        return {
+            field.name: pa.float64() if choice.is_number(field.name, field.type) else pa.string()
+            for field in reader.schema
+        }
+
+
+def _explained(source: Source, names: Names, message: str) -> str:
+    """pyarrow's message with the file, the line and the column's name."""
+    row = re.search(r"Row #(\d+)", message)
+    where = source.record(int(row[1])) if row else str(source.path)
+    ragged = re.search(r"Expected (\d+) columns, got (\d+)", message)
+    if ragged:
+        return f"{where}: expected {ragged[1]} columns, got {ragged[2]}."
+    value = re.search(r"In CSV column #(\d+).* error to (\w+): invalid value (.*)", message, re.S)
+    if value:
+        name = names[int(value[1])]
+        kind = "an integer" if value[2] == "int64" else "a number"
+        return (
+            f"{where}: column {name} has {value[3].strip()}, which is not {kind}. If the column is "
+            f"a category, pass categorical=['{name}']."
+        )
+    if "UTF8" in message or "utf8" in message:
+        return f"{where} is not UTF-8 text: {message}"
+    if "Empty CSV" in message:
+        return f"{source.path} has no rows."
+    if "straddling" in message:
+        return f"{where} has a line of more than {_BLOCK_BYTES >> 20} MB; is a quote not closed?"
+    return f"{where} is truncated or damaged: {message}"
