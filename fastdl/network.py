@@ -162,8 +162,8 @@ class Network:
         self._latest = row_loss, scale
         plan.forget()
         grads = Gradients(plan.store, flat)
-        for slot, view in zip(plan.store.slots, grads.kept, strict=True):
-            setattr(slot.layer, "d" + slot.name, view)
+        for (held, name), view in zip(plan.gradient_places, grads.kept, strict=True):
+            held[name] = view
         return grads
 
     def checked_batch(

@@ -43,6 +43,7 @@ class Store:
                     getattr(type(slot.layer), slot.name).bind(slot.layer, slot.view(self.flat))
         self.views = {slot.key: getattr(slot.layer, slot.name) for slot in self.slots}
         self.ids = identities(self.views)
+        self.cuts = [(slot.start, slot.stop, slot.shape) for slot in self.slots]
         self._bindings = Layer.bindings
 
     def is_current(self, layers: Sequence[Layer]) -> bool:
@@ -86,10 +87,10 @@ class Gradients(dict[str, np.ndarray]):
         self.store = store
         self.flat = flat
         if flat is not None:
-            for slot in store.slots:
-                self[slot.key] = slot.view(flat)
-            self.ids = identities(self)
-            self.kept = list(self.values())  # an id means an object only while that lives
+            # an id means an object only while that lives, so the views are kept
+            self.kept = [flat[start:stop].reshape(shape) for start, stop, shape in store.cuts]
+            self.update(zip(store.views, self.kept, strict=True))
+            self.ids = tuple(map(id, self.kept))
 
 
 def flat_pair(
