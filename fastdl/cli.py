@@ -47,6 +47,7 @@ def train(
     from rich.console import Console
 
     from . import set_num_threads
+    from .kernels.jit import cache_folder
     from .pipeline import PICTURE, Job, train_ctr
     from .report import metrics_table
 
@@ -58,6 +59,9 @@ def train(
         raise ValueError("--resume needs --out, the folder of the run to go on with.")
     folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
     console = Console()
+    folder_of_kernels = cache_folder()
+    if folder_of_kernels is None or not any(folder_of_kernels.glob("*.nbi")):
+        console.print("Compiling kernels for this machine, which takes up to half a minute ...")
     outcome = train_ctr(job, folder, resume=resume, progress=console.is_terminal)
     console.print(metrics_table(outcome.model, outcome.base, outcome.best))
     console.print(f"Model, metrics and picture ({PICTURE}) are in {outcome.folder}", soft_wrap=True)
