@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .kernels import activation as kinds
 from .kernels.backend import ops
-from .kernels.dense import PASS, TILE
+from .kernels.dense import PASS, SMALL, TILE
 from .kernels.mlp import OUTPUT
 from .layers.activation import GELU, Activation, LeakyReLU, ReLU, Sigmoid, Tanh
 from .layers.base import Layer
@@ -66,6 +67,18 @@ class Plan:
         self._context = [(dense.__dict__, "x") for dense, _ in blocks]
         self._context += [(a.__dict__, "saved") for _, a in blocks if a is not None]
 
+    def is_small(self, batch: int) -> bool:
+        """Whether a batch has too little work to be worth several threads."""
+        return min(batch, PASS) * self.store.flat.size < SMALL  # type: ignore[union-attr]
+
+    def gradient_kernel(self, batch: int) -> Callable[..., None]:
+        """The kernel for batches of this size; both give the same bits."""
+        return ops.mlp_gradient_small if self.is_small(batch) else ops.mlp_gradient
+
+    def train_kernel(self, batch: int) -> Callable[..., None]:
+        """The same for whole steps."""
+        return ops.mlp_train_small if self.is_small(batch) else ops.mlp_train
+
     def even(self, rows: int) -> np.ndarray:
         """Each row's share of a mean without weights; never written to."""
         if len(self._even) != rows:
@@ -101,7 +114,7 @@ class Plan:
         grads = np.empty_like(self.store.flat)
         row_loss = np.empty(len(x))
         scratch = self.take_scratch(len(x))
-        ops.mlp_gradient(
+        self.gradient_kernel(len(x))(
             self.blocks, self.slopes, self.tiles, self.store.flat, x, t, loss.kind, loss.delta,
             row_scale, grads, row_loss, scratch[1], scratch[2],
         )  # fmt: skip
@@ -113,7 +126,7 @@ class Plan:
         rows, row_loss = len(x), np.empty(len(x))
         scratch = self.take_scratch(rows)
         flat = self.store.flat
-        ops.mlp_gradient(
+        self.gradient_kernel(len(x))(
             self.blocks, self.slopes, self.no_tiles, flat, x, t, loss.kind, loss.delta,
             row_loss, flat, row_loss, scratch[1], scratch[2],
         )  # fmt: skip

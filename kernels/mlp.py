@@ -18,12 +18,12 @@ from numba import prange
 
 from .activation import NONE, backward_in_place, copy, forward_in_place
 from .blas import gemm
-from .dense import PASS, ROWS, SMALL, affine, pieces, weight_tile
+from .dense import PASS, ROWS, affine, pieces, weight_tile
 from .jit import jit, set_task_size
 from .loss import loss_gradient_rows, loss_rows
 from .optimizer import BLOCK, CLIP_NORM, LR, optimizer_step, squared_norm
 
-KERNELS = ("mlp_gradient", "mlp_train")
+KERNELS = ("mlp_gradient", "mlp_gradient_small", "mlp_train", "mlp_train_small")
 
 IN, OUT, WEIGHTS, KIND, OUTPUT, BEFORE, DELTA = 0, 1, 2, 3, 4, 5, 6
 
@@ -107,6 +107,26 @@ def _weight_task(task, blocks, tiles, grads, x, acts, deltas, first):  # type: i
         weight_tile(a, delta, dW, db, tiles[task, 1], tiles[task, 2], first)
 
 
+@jit
+def mlp_gradient_small(
+    blocks, slopes, tiles, params, x, t, loss, delta, row_scale,
+    grads, row_loss, acts, deltas,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """``mlp_gradient`` on the calling thread: a small network need not compile the other."""
+    N = x.shape[0]
+    backward = tiles.shape[0] > 0
+    for start in range(0, N, PASS):
+        own = slice(start, min(start + PASS, N))
+        xs, ts, scales, losses = x[own], t[own], row_scale[own], row_loss[own]
+        for task in range(pieces(xs.shape[0], ROWS)):
+            _row_task(
+                task, blocks, slopes, params, xs, ts, loss, delta, scales, losses, acts, deltas,
+                backward,
+            )  # fmt: skip
+        for task in range(tiles.shape[0]):
+            _weight_task(task, blocks, tiles, grads, xs, acts, deltas, start == 0)
+
+
 @jit(parallel=True)
 def mlp_gradient(
     blocks, slopes, tiles, params, x, t, loss, delta, row_scale,
@@ -122,34 +142,25 @@ def mlp_gradient(
     for start in range(0, N, PASS):
         own = slice(start, min(start + PASS, N))
         xs, ts, scales, losses = x[own], t[own], row_scale[own], row_loss[own]
-        rows, first = xs.shape[0], start == 0
-        row_tasks, weight_tasks = pieces(rows, ROWS), tiles.shape[0]
-        if rows * params.size < SMALL:
-            for task in range(row_tasks):
-                _row_task(
-                    task, blocks, slopes, params, xs, ts, loss, delta, scales, losses, acts,
-                    deltas, backward,
-                )  # fmt: skip
-            for task in range(weight_tasks):
-                _weight_task(task, blocks, tiles, grads, xs, acts, deltas, first)
-            continue
+        first = start == 0
         before = set_task_size(1)  # tasks differ in size: hand them out one at a time
-        for task in prange(row_tasks):  # each task owns ROWS rows of the scratch
+        for task in prange(pieces(xs.shape[0], ROWS)):  # each task owns ROWS rows of the scratch
             _row_task(
                 np.int64(task), blocks, slopes, params, xs, ts, loss, delta, scales, losses, acts,
                 deltas, backward,
             )  # fmt: skip
-        for task in prange(weight_tasks):  # each task owns one band of one layer's dW
+        for task in prange(tiles.shape[0]):  # each task owns one band of one layer's dW
             _weight_task(np.int64(task), blocks, tiles, grads, xs, acts, deltas, first)
         set_task_size(before)
 
 
 @jit(inline=True)
-def _weighted(row_loss, row_scale):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for i in range(row_loss.size):
-        total += row_loss[i] * row_scale[i]
-    return total
+def _finite_loss(i, row_loss, row_scale, losses):  # type: ignore[no-untyped-def]
+    """losses[i] = the batch's loss; whether it is finite."""
+    losses[i] = 0.0
+    for row in range(row_loss.size):
+        losses[i] += row_loss[row] * row_scale[row]
+    return np.isfinite(losses[i])
 
 
 @jit(inline=True)
@@ -176,8 +187,7 @@ def mlp_train(
     losses[i] is step i's loss, before or after its update; it stops at the first that is not
     finite. rates (steps,): learning rates. step: number of optimizer steps taken before.
     """
-    steps = losses.size
-    for i in range(steps):
+    for i in range(losses.size):
         own = slice(i * batch, min((i + 1) * batch, x.shape[0]))
         xs, ts, scales, rows = x[own], t[own], row_scale[own], row_loss[own]
         mlp_gradient(
@@ -185,10 +195,8 @@ def mlp_train(
             grads, rows, acts, deltas,
         )  # fmt: skip
         settings[LR] = rates[i]
-        if not loss_after:
-            losses[i] = _weighted(rows, scales)
-            if not np.isfinite(losses[i]):  # before the update spoils the parameters
-                break
+        if not loss_after and not _finite_loss(i, rows, scales, losses):
+            break  # before the update spoils the parameters
         scale = _clip(settings[CLIP_NORM], grads)
         optimizer_step(kind, settings, step + i + 1, scale, params, grads, m, v)
         if loss_after:
@@ -196,6 +204,33 @@ def mlp_train(
                 blocks, slopes, tiles[:0], params, xs, ts, loss, delta, scales,
                 grads, rows, acts, deltas,
             )  # fmt: skip
-            losses[i] = _weighted(rows, scales)
-            if not np.isfinite(losses[i]):
+            if not _finite_loss(i, rows, scales, losses):
+                break
+
+
+@jit(parallel="within")
+def mlp_train_small(
+    blocks, slopes, tiles, params, x, t, loss, delta, row_scale, batch, loss_after,
+    kind, settings, rates, step, grads, m, v, losses, row_loss, acts, deltas,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """``mlp_train`` on the calling thread, up to the optimizer's own step."""
+    # Its body stands twice: a gradient kernel passed in as an argument keeps both out of the cache.
+    for i in range(losses.size):
+        own = slice(i * batch, min((i + 1) * batch, x.shape[0]))
+        xs, ts, scales, rows = x[own], t[own], row_scale[own], row_loss[own]
+        mlp_gradient_small(
+            blocks, slopes, tiles, params, xs, ts, loss, delta, scales,
+            grads, rows, acts, deltas,
+        )  # fmt: skip
+        settings[LR] = rates[i]
+        if not loss_after and not _finite_loss(i, rows, scales, losses):
+            break  # before the update spoils the parameters
+        scale = _clip(settings[CLIP_NORM], grads)
+        optimizer_step(kind, settings, step + i + 1, scale, params, grads, m, v)
+        if loss_after:
+            mlp_gradient_small(
+                blocks, slopes, tiles[:0], params, xs, ts, loss, delta, scales,
+                grads, rows, acts, deltas,
+            )  # fmt: skip
+            if not _finite_loss(i, rows, scales, losses):
                 break

@@ -84,3 +84,6 @@ def mlp_train(
             losses[i] = np.sum(row_loss[own] * row_scale[own])
             if not np.isfinite(losses[i]):
                 break
+
+
+mlp_gradient_small, mlp_train_small = mlp_gradient, mlp_train
