@@ -16,8 +16,8 @@ BACKENDS = ("numba", "numpy")
 
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
-    "activation", "batchnorm", "dense", "dropout", "gather", "layernorm", "loss", "matmul",
-    "mlp", "optimizer",
+    "activation", "batchnorm", "coalesce", "dense", "dropout", "embedding", "gather", "interaction",
+    "layernorm", "loss", "matmul", "mlp", "optimizer", "sparse",
 )  # fmt: skip
 
 

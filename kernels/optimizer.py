@@ -11,8 +11,11 @@ With g = scale * gradient (+ weight_decay * p unless decoupled), as in PyTorch:
 | RMSPROP  | v = beta2 v + (1 - beta2) g^2;  p -= lr g / (sqrt(v) + epsilon)                    |
 | ADAM     | m, v moving averages, corrected for their start;  p -= lr m' / (sqrt(v') + epsilon)|
 | ADAMW    | ADAM with p -= lr weight_decay p taken first                                       |
+| FTRL     | v' = v + g^2;  m += g - (sqrt(v') - sqrt(v)) p / lr;                               |
+|          | p = -sign(m) max(abs(m) - l1, 0) / ((beta + sqrt(v')) / lr + l2)                   |
 
-``settings`` (float64): lr, weight_decay, momentum or beta1, beta2, epsilon, clip_norm (0: none).
+``settings`` (float64): lr, weight_decay, momentum or beta1, beta2, epsilon, clip_norm (0: none);
+for FTRL beta, l1 and l2 stand in the places of beta1, beta2 and epsilon.
 """
 
 from __future__ import annotations
@@ -24,50 +27,71 @@ from .jit import jit
 
 KERNELS = ("optimizer_step", "squared_norm")
 
-SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM, ADAMW = 0, 1, 2, 3, 4, 5, 6
+SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM, ADAMW, FTRL = 0, 1, 2, 3, 4, 5, 6, 7
 LR, WEIGHT_DECAY, BETA1, BETA2, EPSILON, CLIP_NORM = 0, 1, 2, 3, 4, 5
 
 BLOCK = 65536  # elements of one task; partial sums of the norm are added in the blocks' order
 
 
+@jit(inline=True)
+def step_numbers(kind, settings, t):  # type: ignore[no-untyped-def]
+    """(rate, root, decay, keep) of step t (from 1): what is the same for every element."""
+    lr, decay = settings[LR], settings[WEIGHT_DECAY]
+    if kind != ADAM and kind != ADAMW:
+        return lr, 1.0, decay, 1.0
+    rate = lr / (1.0 - settings[BETA1] ** t)
+    root = 1.0 / np.sqrt(1.0 - settings[BETA2] ** t)
+    if kind == ADAMW:
+        return rate, root, 0.0, 1.0 - lr * decay
+    return rate, root, decay, 1.0
+
+
 @jit(apart=True)
-def update_block(kind, settings, t, scale, params, grads, m, v):  # type: ignore[no-untyped-def]
-    """One block of the update; t is the 1-based step, scale multiplies the gradient."""
+def update_block(kind, settings, numbers, scale, params, grads, m, v):  # type: ignore[no-untyped-def]
+    """One block of the update; ``numbers`` are ``step_numbers``, scale multiplies the gradient."""
     real = params.dtype.type
     n = params.size
-    lr, momentum = real(settings[LR]), real(settings[BETA1])
-    beta2, epsilon = real(settings[BETA2]), real(settings[EPSILON])
+    rate, root, decay = real(numbers[0]), real(numbers[1]), real(numbers[2])
+    momentum, beta2, epsilon = real(settings[BETA1]), real(settings[BETA2]), real(settings[EPSILON])
     factor, zero = real(scale), real(0)
-    decay = real(settings[WEIGHT_DECAY])
     if kind == SGD:
         for i in range(n):
-            params[i] -= lr * (factor * grads[i] + decay * params[i])
+            params[i] -= rate * (factor * grads[i] + decay * params[i])
     elif kind == MOMENTUM:
         for i in range(n):
             m[i] = momentum * m[i] + (factor * grads[i] + decay * params[i])
-            params[i] -= lr * m[i]
+            params[i] -= rate * m[i]
     elif kind == NESTEROV:
         for i in range(n):
             g = factor * grads[i] + decay * params[i]
             m[i] = momentum * m[i] + g
-            params[i] -= lr * (g + momentum * m[i])
+            params[i] -= rate * (g + momentum * m[i])
     elif kind == ADAGRAD:
         for i in range(n):
             g = factor * grads[i] + decay * params[i]
             v[i] += g * g
-            params[i] -= lr * g / (np.sqrt(v[i]) + epsilon)
+            params[i] -= rate * g / (np.sqrt(v[i]) + epsilon)
     elif kind == RMSPROP:
         rest = real(1.0 - settings[BETA2])
         for i in range(n):
             g = factor * grads[i] + decay * params[i]
             v[i] = beta2 * v[i] + rest * g * g
-            params[i] -= lr * g / (np.sqrt(v[i]) + epsilon)
+            params[i] -= rate * g / (np.sqrt(v[i]) + epsilon)
+    elif kind == FTRL:
+        inverse, beta = real(1.0 / numbers[0]), momentum
+        l1, l2 = beta2, epsilon
+        for i in range(n):
+            g = factor * grads[i] + decay * params[i]
+            before = np.sqrt(v[i])
+            v[i] += g * g
+            after = np.sqrt(v[i])
+            m[i] += g - (after - before) * inverse * params[i]
+            beyond = max(abs(m[i]) - l1, zero)
+            slope = (beta + after) * inverse + l2
+            params[i] = (-beyond if m[i] > zero else beyond) / slope
     else:
         rest1, rest2 = real(1.0 - settings[BETA1]), real(1.0 - settings[BETA2])
-        rate = real(settings[LR] / (1.0 - settings[BETA1] ** t))
-        root = real(1.0 / np.sqrt(1.0 - settings[BETA2] ** t))
-        keep = real(1.0 - settings[LR] * settings[WEIGHT_DECAY]) if kind == ADAMW else real(1)
-        decay = zero if kind == ADAMW else decay
+        keep = real(numbers[3])
         for i in range(n):
             g = factor * grads[i] + decay * params[i]
             m[i] = momentum * m[i] + rest1 * g
@@ -95,9 +119,10 @@ def optimizer_step(kind, settings, t, scale, params, grads, m, v):  # type: igno
     """One step in place: params, grads (n,); states m, v (n,), or (0,) where unused."""
     n = params.size
     blocks = (n + BLOCK - 1) // BLOCK
+    numbers = step_numbers(kind, settings, t)
     if blocks <= 1:
-        update_block(kind, settings, t, scale, params, grads, m, v)
+        update_block(kind, settings, numbers, scale, params, grads, m, v)
     else:
         for block in prange(blocks):  # each task owns one block of params, m and v
             own = slice(block * BLOCK, min((block + 1) * BLOCK, n))
-            update_block(kind, settings, t, scale, params[own], grads[own], m[own], v[own])
+            update_block(kind, settings, numbers, scale, params[own], grads[own], m[own], v[own])

@@ -112,12 +112,14 @@ def test_loss(kind, N, C, dtype, rng, two_thread_counts):
     compare("loss", "loss_backward", arguments, [5], two_thread_counts, **limits)
 
 
-@pytest.mark.parametrize("kind", range(7))
+@pytest.mark.parametrize("kind", range(8))
 @pytest.mark.parametrize("n", [1, 1000, 200_000])
 def test_optimizer_step(kind, n, dtype, rng, two_thread_counts):
     arrays = [rng.standard_normal(n).astype(dtype) for _ in range(3)]
     v = rng.random(n).astype(dtype)
     settings = np.array([0.01, 0.1, 0.9, 0.99, 1e-8, 0.0])
+    if kind == optimizer.FTRL:
+        settings = np.array([0.1, 0.1, 1.0, 0.2, 0.3, 0.0])  # lr, decay, beta, l1, l2
     kernel, twin = both("optimizer", "optimizer_step")
 
     def run(function):

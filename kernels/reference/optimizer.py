@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..optimizer import ADAGRAD, ADAMW, BLOCK, MOMENTUM, NESTEROV, RMSPROP, SGD
+from ..optimizer import ADAGRAD, ADAMW, BLOCK, FTRL, MOMENTUM, NESTEROV, RMSPROP, SGD
 
 
 def optimizer_step(kind, settings, t, scale, params, grads, m, v):  # type: ignore[no-untyped-def]
@@ -26,6 +26,12 @@ def optimizer_step(kind, settings, t, scale, params, grads, m, v):  # type: igno
     elif kind == RMSPROP:
         v[...] = beta2 * v + (1 - beta2) * g**2
         params -= lr * g / (np.sqrt(v) + epsilon)
+    elif kind == FTRL:
+        beta, l1, l2 = beta1, beta2, epsilon
+        n = v + g**2
+        m += g - (np.sqrt(n) - np.sqrt(v)) / lr * params
+        v[...] = n
+        params[...] = -np.sign(m) * np.maximum(np.abs(m) - l1, 0) / ((beta + np.sqrt(n)) / lr + l2)
     else:
         m[...] = beta1 * m + (1 - beta1) * g
         v[...] = beta2 * v + (1 - beta2) * g**2
