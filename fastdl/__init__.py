@@ -13,6 +13,7 @@ from .callbacks import (
 )
 from .checkpoint import load, save
 from .config import get_default_dtype, set_default_dtype
+from .features import Batch, FeatureSpec, Field, SequenceField
 from .kernels.backend import get_backend, use_backend
 from .kernels.jit import get_num_threads, set_num_threads
 from .layers import (
@@ -20,6 +21,7 @@ from .layers import (
     BatchNormalization,
     Dense,
     Dropout,
+    Embedding,
     Layer,
     LayerNorm,
     LeakyReLU,
@@ -36,34 +38,52 @@ from .losses import (
     SoftmaxCrossEntropy,
 )
 from .matmul import matmul, matmul_backward
-from .models.ctr import CTRPredictionNetwork
+from .models.ctr import (
+    DNN,
+    CTRPredictionNetwork,
+    DeepFM,
+    FactorizationMachine,
+    FieldAwareFactorizationMachine,
+    LogisticRegression,
+    WideAndDeep,
+)
 from .network import Network, Sequential
-from .optimizers import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
+from .optimizers import FTRL, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, RowWiseAdaGrad
 from .trainer import DivergedError, Trainer
 from .warm import warmup
 
 __version__ = _version("fastdl")
 
 __all__ = [
+    "DNN",
+    "FTRL",
     "GELU",
     "SGD",
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Batch",
     "BatchNormalization",
     "CTRPredictionNetwork",
     "Callback",
     "Checkpoint",
+    "DeepFM",
     "Dense",
     "DivergedError",
     "Dropout",
     "EarlyStopping",
+    "Embedding",
+    "FactorizationMachine",
+    "FeatureSpec",
+    "Field",
+    "FieldAwareFactorizationMachine",
     "History",
     "Huber",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "LearningRate",
+    "LogisticRegression",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Network",
@@ -71,6 +91,8 @@ __all__ = [
     "ProgressBar",
     "RMSprop",
     "ReLU",
+    "RowWiseAdaGrad",
+    "SequenceField",
     "Sequential",
     "Sigmoid",
     "SigmoidCrossEntropy",
@@ -78,6 +100,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Tanh",
     "Trainer",
+    "WideAndDeep",
     "__version__",
     "get_backend",
     "get_default_dtype",

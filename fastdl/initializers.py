@@ -8,7 +8,8 @@ then cast, so that a float32 network starts from the rounded weights of the floa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -19,6 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[Any]
 Function = Callable[[tuple[int, ...], int, int, np.random.Generator | None, np.dtype[Any]], Array]
 
+_zero: list[bool] = []  # not empty: see left_at_zero
 _BLOCK = 1 << 18  # values drawn at a time: a large float32 table needs no float64 copy of itself
 
 
@@ -211,6 +213,8 @@ def get_initializer(spec: str | Initializer | Function) -> Initializer:
     >>> get_initializer("he")
     He(distribution='normal', negative_slope=0.0)
     """
+    if _zero:
+        return Custom(lambda shape, fan_in, fan_out, rng, dtype: np.zeros(shape, dtype), "zero")
     expected = '"' + '", "'.join(_STRINGS) + '", an instance such as He(), or a function'
     if isinstance(spec, str):
         if spec not in _STRINGS:
@@ -223,6 +227,16 @@ def get_initializer(spec: str | Initializer | Function) -> Initializer:
     if not callable(spec) or isinstance(spec, type):
         raise TypeError(f"An initializer must be {expected}; got {spec!r}.")
     return Custom(spec, getattr(spec, "__qualname__", type(spec).__qualname__))
+
+
+@contextmanager
+def left_at_zero() -> Iterator[None]:
+    """While it lasts nothing is drawn: for networks whose weights are about to be read."""
+    _zero.append(True)
+    try:
+        yield
+    finally:
+        _zero.pop()
 
 
 def from_description(description: Mapping[str, Any]) -> Initializer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,9 @@ class Store:
                 self.flat = np.empty(sum(array.size for array in arrays), self.dtype)
                 for slot in self.slots:
                     getattr(type(slot.layer), slot.name).bind(slot.layer, slot.view(self.flat))
+        self.tables = _tables(self.layers)
         self.views = {slot.key: getattr(slot.layer, slot.name) for slot in self.slots}
+        self.views |= {key: layer.raw(name) for key, layer, name in self.tables}
         self.ids = identities(self.views)
         self.cuts = [(slot.start, slot.stop, slot.shape) for slot in self.slots]
         self._bindings = Layer.bindings
@@ -56,6 +58,8 @@ class Store:
             return False
         if any(getattr(slot.layer, slot.name) is not self.views[slot.key] for slot in self.slots):
             return False
+        if [place[:2] for place in _tables(self.layers)] != [place[:2] for place in self.tables]:
+            return False
         self._bindings = Layer.bindings
         return True
 
@@ -69,13 +73,16 @@ class Store:
         for key, array in arrays.items():
             if array is None:
                 raise ValueError(f"The gradient of {key} is missing; did backward run?")
+        sparse = {key: getattr(layer, "d" + name) for key, layer, name in self.tables}
         if self.flat is None:
             found = Gradients(self, None)
-            found.update(arrays)
+            found.update(arrays | sparse)
             return found
         found = Gradients(self, np.empty_like(self.flat))
         for key, view in found.items():
             view[...] = arrays[key].reshape(view.shape)
+        found.update(sparse)
+        found.ids = identities(found)
         return found
 
 
@@ -89,7 +96,7 @@ class Gradients(dict[str, np.ndarray]):
         if flat is not None:
             # an id means an object only while that lives, so the views are kept
             self.kept = [flat[start:stop].reshape(shape) for start, stop, shape in store.cuts]
-            self.update(zip(store.views, self.kept, strict=True))
+            self.update(zip(store.views, self.kept, strict=not store.tables))
             self.ids = tuple(map(id, self.kept))
 
 
@@ -114,11 +121,24 @@ def _slots(layers: Sequence[Layer]) -> list[Slot]:
     slots, start = [], 0
     for i, layer in enumerate(layers):
         if layer.trainable:
-            for name, array in layer.parameters().items():
+            for name in layer.parameter_names:
+                array = None if name in layer.table_names else getattr(layer, name)
+                if array is None:
+                    continue
                 stop = start + array.size
                 slots.append(Slot(f"{name}{i}", layer, name, start, stop, array.shape))
                 start = stop
     return slots
+
+
+def _tables(layers: list[Layer]) -> list[tuple[str, Any, str]]:
+    """Key, layer and attribute of every trainable table."""
+    return [
+        (f"{name}{i}", layer, name)
+        for i, layer in enumerate(layers)
+        if layer.trainable
+        for name in layer.table_names
+    ]
 
 
 def _adjacent(arrays: list[np.ndarray]) -> np.ndarray | None:
@@ -126,6 +146,8 @@ def _adjacent(arrays: list[np.ndarray]) -> np.ndarray | None:
 
     So networks that share layers, as a GAN's do, share one memory instead of taking it in turns.
     """
+    if not arrays:
+        return None
     base = arrays[0].base
     if base is None or not isinstance(base, np.ndarray) or base.ndim != 1:
         return None

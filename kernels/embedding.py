@@ -11,12 +11,15 @@ from numba import prange
 
 from .dense import pieces
 from .jit import jit
+from .math import exp
 
 KERNELS = (
     "locate_ids", "lookup_rows", "sum_rows_of_width_one", "pool_rows", "pool_rows_backward",
+    "attend_rows", "attend_rows_backward",
 )  # fmt: skip
 
 ENTRIES = 4096  # looked up by one task
+SEQUENCES = 512  # pooled by one task
 
 
 @jit(apart=True)
@@ -129,14 +132,13 @@ def pool_rows(values, bounds, mean, out):  # type: ignore[no-untyped-def]
     values (n, K), bounds (B + 1,) int64, out (B, K).
     """
     B = out.shape[0]
-    step = max(1, ENTRIES // 8)
-    tasks = pieces(B, step)
+    tasks = pieces(B, SEQUENCES)
     if tasks <= 1:
         _pool(values, bounds, mean, 0, B, out)
     else:
         for task in prange(tasks):  # each task owns some rows of out
-            start = np.int64(task) * step
-            _pool(values, bounds, mean, start, min(start + step, B), out)
+            start = np.int64(task) * SEQUENCES
+            _pool(values, bounds, mean, start, min(start + SEQUENCES, B), out)
 
 
 @jit(apart=True)
@@ -157,11 +159,89 @@ def _pool_backward(dout, bounds, mean, start, stop, dvalues):  # type: ignore[no
 def pool_rows_backward(dout, bounds, mean, dvalues):  # type: ignore[no-untyped-def]
     """dvalues of ``pool_rows``; dout (B, K), bounds (B + 1,), dvalues (n, K)."""
     B = dout.shape[0]
-    step = max(1, ENTRIES // 8)
-    tasks = pieces(B, step)
+    tasks = pieces(B, SEQUENCES)
     if tasks <= 1:
         _pool_backward(dout, bounds, mean, 0, B, dvalues)
     else:
         for task in prange(tasks):  # each task owns the sequences of some rows
-            start = np.int64(task) * step
-            _pool_backward(dout, bounds, mean, start, min(start + step, B), dvalues)
+            start = np.int64(task) * SEQUENCES
+            _pool_backward(dout, bounds, mean, start, min(start + SEQUENCES, B), dvalues)
+
+
+@jit(apart=True)
+def _attend(values, bounds, query, start, stop, weights, out):  # type: ignore[no-untyped-def]
+    K = out.shape[1]
+    real = out.dtype.type
+    for b in range(start, stop):
+        target = out[b]
+        for k in range(K):
+            target[k] = real(0)
+        first, end = bounds[b], bounds[b + 1]
+        highest = real(-np.inf)
+        for i in range(first, end):
+            source, score = values[i], real(0)
+            for k in range(K):
+                score += source[k] * query[k]
+            weights[i] = score
+            highest = max(highest, score)
+        mass = real(0)
+        for i in range(first, end):
+            weights[i] = exp(weights[i] - highest)
+            mass += weights[i]
+        for i in range(first, end):
+            weights[i] /= mass
+            source, share = values[i], weights[i]
+            for k in range(K):
+                target[k] += share * source[k]
+
+
+@jit(parallel=True)
+def attend_rows(values, bounds, query, weights, out):  # type: ignore[no-untyped-def]
+    """out[b] = sum of w_i values[i] over a sequence, w = softmax of <values[i], query> in it.
+
+    values (n, K), bounds (B + 1,) int64, query (K,), weights (n,), out (B, K); 0 where empty.
+    """
+    B = out.shape[0]
+    for task in prange(pieces(B, SEQUENCES)):  # each task owns the sequences of some rows
+        start = np.int64(task) * SEQUENCES
+        _attend(values, bounds, query, start, min(start + SEQUENCES, B), weights, out)
+
+
+@jit(apart=True)
+def _attend_backward(
+    values, bounds, query, weights, dout, start, stop, dvalues, dquery
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    K = dout.shape[1]
+    real = dout.dtype.type
+    for k in range(K):
+        dquery[k] = real(0)
+    for b in range(start, stop):
+        source = dout[b]
+        first, end = bounds[b], bounds[b + 1]
+        mean = real(0)
+        for i in range(first, end):
+            own, gain = values[i], real(0)
+            for k in range(K):
+                gain += own[k] * source[k]
+            mean += weights[i] * gain
+        for i in range(first, end):
+            own, target, gain = values[i], dvalues[i], real(0)
+            for k in range(K):
+                gain += own[k] * source[k]
+            dscore = weights[i] * (gain - mean)
+            for k in range(K):
+                target[k] = weights[i] * source[k] + dscore * query[k]
+            for k in range(K):
+                dquery[k] += dscore * own[k]
+
+
+@jit(parallel=True)
+def attend_rows_backward(
+    values, bounds, query, weights, dout, dvalues, dquery
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """dvalues (n, K) and parts of dquery (pieces of SEQUENCES rows, K), whose sum it is."""
+    B = dout.shape[0]
+    for task in prange(dquery.shape[0]):  # each task owns some sequences and a row of dquery
+        start = np.int64(task) * SEQUENCES
+        stop = min(start + SEQUENCES, B)
+        _attend_backward(values, bounds, query, weights, dout, start, stop, dvalues, dquery[task])

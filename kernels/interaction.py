@@ -133,7 +133,7 @@ def ffm_backward(e, dout, de):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _dot_forward(e, out):  # type: ignore[no-untyped-def]
-    B, F, K = e.shape
+    B, F = e.shape[:2]
     products = np.empty((F, F), e.dtype)
     for b in range(B):
         own, target = e[b], out[b]
@@ -157,7 +157,7 @@ def dot_forward(e, out):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _dot_backward(e, dout, de):  # type: ignore[no-untyped-def]
-    B, F, K = e.shape
+    B, F = e.shape[:2]
     dproducts = np.zeros((F, F), e.dtype)
     for b in range(B):
         own, source = e[b], dout[b]

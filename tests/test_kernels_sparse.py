@@ -95,6 +95,24 @@ def test_pool_rows(mean, B, dtype, rng, two_thread_counts):
     compare("embedding", "pool_rows_backward", arguments, [3], two_thread_counts, **limits)
 
 
+@pytest.mark.parametrize("B", [1, 4, 1500])
+def test_attend_rows(B, dtype, rng, two_thread_counts):
+    lengths = rng.integers(0, 5, B)
+    lengths[-1] = 3
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    values = rng.standard_normal((bounds[-1], 3)).astype(dtype)
+    query, out = rng.standard_normal(3).astype(dtype), rng.standard_normal((B, 3)).astype(dtype)
+    weights = values[:, 0].copy()
+    limits = tolerance(dtype)
+    arguments = (values, bounds, query, weights, out)
+    compare("embedding", "attend_rows", arguments, [3, 4], two_thread_counts, **limits)
+    both("embedding", "attend_rows")[1](*arguments)
+    dquery = np.empty((-(-B // 512), 3), dtype)
+    arguments = (values, bounds, query, weights, out, values, dquery)
+    limits["atol"] *= np.sqrt(B)
+    compare("embedding", "attend_rows_backward", arguments, [5, 6], two_thread_counts, **limits)
+
+
 @pytest.mark.parametrize(("B", "F", "K"), [(1, 1, 1), (2, 3, 4), (700, 26, 16), (64, 5, 3)])
 @pytest.mark.parametrize("name", ["fm", "ffm", "dot"])
 def test_interactions(name, B, F, K, dtype, rng, two_thread_counts):

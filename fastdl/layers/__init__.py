@@ -6,12 +6,14 @@ from .batchnorm import BatchNormalization
 from .dense import Dense
 from .dropout import Dropout
 from .layernorm import LayerNorm
+from .table import Embedding
 
 __all__ = [
     "GELU",
     "BatchNormalization",
     "Dense",
     "Dropout",
+    "Embedding",
     "Layer",
     "LayerNorm",
     "LeakyReLU",

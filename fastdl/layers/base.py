@@ -6,11 +6,14 @@ checkpoints, summaries and networks read those; nothing else knows a layer's ins
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..kernels.backend import ops  # noqa: F401  (what subclasses compute with)
+
+if TYPE_CHECKING:
+    from ..graph import Node
 
 Context = dict[str, Any]
 
@@ -75,6 +78,7 @@ class Layer:
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ()
+    table_names: ClassVar[tuple[str, ...]] = ()  # those of them whose gradients are sparse
     state_names: ClassVar[tuple[str, ...]] = ()
     config_names: ClassVar[tuple[str, ...]] = ()
     bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
@@ -96,6 +100,12 @@ class Layer:
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The gradient at the input from the gradient ``dout`` at the output."""
         raise NotImplementedError(f"{type(self).__name__} does not define backward.")
+
+    def __call__(self, *nodes: Node) -> Node:
+        """The layer's place in a graph, behind the nodes that it takes (see ``fastdl.graph``)."""
+        from ..graph import Node
+
+        return Node(self, nodes)
 
     @property
     def trainable(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..embedding import SEQUENCES
+
 
 def locate_ids(ids, offsets, sizes, rows, bad):  # type: ignore[no-untyped-def]
     """rows[b, f] = ids[b, f] + offsets[f]; bad[0] = number of ids outside of [0, sizes[f])."""
@@ -35,3 +37,27 @@ def pool_rows_backward(dout, bounds, mean, dvalues):  # type: ignore[no-untyped-
     lengths = np.diff(bounds)
     shares = dout / np.maximum(lengths, 1)[:, None].astype(dout.dtype) if mean else dout
     dvalues[...] = np.repeat(shares, lengths, axis=0)
+
+
+def attend_rows(values, bounds, query, weights, out):  # type: ignore[no-untyped-def]
+    """out[b] = sum of w_i values[i] over a sequence, w = softmax of <values[i], query> in it."""
+    for b in range(len(out)):
+        own = slice(bounds[b], bounds[b + 1])
+        scores = values[own] @ query
+        e = np.exp(scores - scores.max(initial=-np.inf))
+        weights[own] = e / e.sum()
+        out[b] = weights[own] @ values[own]
+
+
+def attend_rows_backward(
+    values, bounds, query, weights, dout, dvalues, dquery
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """dvalues (n, K) and parts of dquery (pieces of SEQUENCES rows, K), whose sum it is."""
+    dquery[...] = 0
+    for b in range(len(dout)):
+        own = slice(bounds[b], bounds[b + 1])
+        w, v = weights[own], values[own]
+        gain = v @ dout[b]
+        dscore = w * (gain - w @ gain)
+        dvalues[own] = np.outer(w, dout[b]) + np.outer(dscore, query)
+        dquery[b // SEQUENCES] += dscore @ v

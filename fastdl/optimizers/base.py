@@ -1,6 +1,8 @@
-"""Optimizers: ``update(params, grads)`` changes the parameter arrays in place.
+"""What all optimizers share: settings, state arrays, and the call of the kernels.
 
-Where both dicts are one network's own, the whole update is a single pass over its flat arrays.
+``update(params, grads)`` changes the parameter arrays in place. Where both dicts are one network's
+own, the dense part is a single pass over its flat arrays; tables are changed where they were
+touched (see ``tables``).
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .kernels import optimizer as kinds
-from .kernels.backend import ops
-from .parameters import Store, flat_pair, identities
-from .schedules import Schedule
-from .validation import check_number
+from ..kernels import optimizer as kinds
+from ..kernels.backend import ops
+from ..parameters import Store, flat_pair, identities
+from ..schedules import Schedule
+from ..sparse import SparseGradient
+from ..validation import check_number
+from .tables import TableState
 
 _NO_STATE = {np.dtype(t): np.empty(0, t) for t in (np.float32, np.float64)}
 
@@ -33,15 +37,29 @@ class KernelOptimizer(Optimizer):
 
     ``lr`` is a number or a schedule of ``fastdl.schedules``. ``weight_decay`` adds
     weight_decay * parameter to the gradient (AdamW: subtracts it from the parameter instead).
-    ``clip_norm`` scales the gradients so that their common norm is at most this.
+    ``clip_norm`` scales the gradients so that their common norm is at most this; of tables the
+    touched rows count.
+
+    ``sparse`` says what a step does to the rows of an embedding table that the batch did not
+    touch. "exact": what a dense optimizer does; the steps that a row missed are made up for, one
+    by one, when it is touched or read. "touched": nothing. "lazy" (Adam's default): as "exact", but
+    momentum's moves in the missed steps are taken together, as the sum of a series, with the
+    learning rate and bias corrections of one moment; it differs from "exact" where those change
+    within the gap, or where epsilon is not small beside sqrt(v). A weight decay or a penalty on a
+    whole table makes it "exact", unless ``sparse`` is "touched".
     """
 
     kind: ClassVar[int]
     state_names: ClassVar[tuple[str, ...]] = ()
     config_names: ClassVar[tuple[str, ...]] = ()
+    sparse_modes: ClassVar[tuple[str, ...]] = ("touched", "exact")  # the default first
 
     def __init__(
-        self, lr: float | Schedule, weight_decay: float = 0.0, clip_norm: float | None = None
+        self,
+        lr: float | Schedule,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        sparse: str | None = None,
     ) -> None:
         self.schedule = lr if isinstance(lr, Schedule) else None
         self.lr = lr.rate(0) if isinstance(lr, Schedule) else check_number(lr, "lr")
@@ -49,32 +67,68 @@ class KernelOptimizer(Optimizer):
         self.clip_norm = clip_norm
         if clip_norm is not None:
             self.clip_norm = check_number(clip_norm, "clip_norm", open_low=True)
+        self.sparse = sparse
+        if sparse is not None and sparse not in self.sparse_modes:
+            raise ValueError(
+                f"sparse is {sparse!r}; {type(self).__name__} knows {', '.join(self.sparse_modes)}."
+            )
         self.t = 0
+        self.tables: dict[str, TableState] = {}
+        self._saved_tables: dict[str, np.ndarray] = {}
         self._flat: dict[str, np.ndarray] = {}
         self._ids: dict[str, tuple[int, ...]] = {}
         self._store: Store | None = None
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """One step: every array of ``params`` is changed in place by its gradient."""
+        sparse = {key: g for key, g in grads.items() if type(g) is SparseGradient}
+        for key, gradient in sparse.items():
+            self._table(key, gradient)
         pair = flat_pair(params, grads)
         if pair is not None:
             flat, gradient, store = pair
             states = self.flat_states(store)
             self.begin_step()
-            scale = self._clip_scale([gradient])
+            scale = self._clip_scale([gradient], sparse)
             self._call(flat, gradient, states, scale)
-            return
-        self._check(params, grads)
+        else:
+            self._update_each(params, grads, sparse)
+        for key, gradient in sparse.items():
+            self.tables[key].step(gradient, scale if pair is not None else self._scale)
+
+    def _update_each(self, params: Arrays, grads: Arrays, sparse: Arrays) -> None:
+        dense = {key: array for key, array in params.items() if key not in sparse}
+        self._check(dense, grads)
         self.begin_step()
-        given = [np.ascontiguousarray(grads[key], params[key].dtype) for key in params]
-        scale = self._clip_scale(given)
-        for (key, param), gradient in zip(params.items(), given, strict=True):
+        given = [np.ascontiguousarray(grads[key], array.dtype) for key, array in dense.items()]
+        scale = self._scale = self._clip_scale(given, sparse)
+        for (key, param), gradient in zip(dense.items(), given, strict=True):
             states = {name: self._state(name, key, param) for name in self.state_names}
             values = np.ascontiguousarray(param)
             flat_states = {name: array.reshape(-1) for name, array in states.items()}
             self._call(values.reshape(-1), gradient.reshape(-1), flat_states, scale)
             if values is not param:
                 param[...] = values
+
+    def attach(self, store: Store) -> None:
+        """Take charge of a network's tables, so that rows are settled before they are read."""
+        for key, layer, name in store.tables:
+            known = self.tables.get(key)
+            if known is None or known.layer is not layer:
+                self.tables[key] = TableState(self, key, layer, name)
+
+    def _table(self, key: str, gradient: Any) -> None:
+        known = self.tables.get(key)
+        if known is None or known.layer is not gradient.layer:
+            self.tables[key] = TableState(self, key, gradient.layer, gradient.name)
+
+    def take_saved(self, key: str) -> Arrays:
+        """State arrays of a table that ``load_states`` found, once."""
+        names = [full for full in self._saved_tables if full.partition(".")[2] == key]
+        return {
+            full.partition(".")[0].removeprefix("table/"): self._saved_tables.pop(full)
+            for full in names
+        }
 
     def begin_step(self) -> None:
         """Count the step and take its learning rate from the schedule."""
@@ -105,7 +159,7 @@ class KernelOptimizer(Optimizer):
 
     def config(self) -> dict[str, Any]:
         """Constructor arguments and step count, as JSON can hold them."""
-        names = ("lr", "weight_decay", "clip_norm", *self.config_names)
+        names = ("lr", "weight_decay", "clip_norm", "sparse", *self.config_names)
         found = {name: getattr(self, name) for name in names}
         if self.schedule is not None:
             found["lr"] = self.schedule.describe()
@@ -113,17 +167,24 @@ class KernelOptimizer(Optimizer):
 
     def states(self) -> dict[str, np.ndarray]:
         """State arrays by "name.parameter", such as "m.W0"."""
-        return {
+        found = {
             f"{name}.{key}": array
             for name in self.state_names
             for key, array in getattr(self, name).items()
         }
+        for key, state in self.tables.items():
+            found |= {f"table/{name}.{key}": array for name, array in state.arrays().items()}
+        return found
 
     def load_states(self, states: dict[str, np.ndarray]) -> None:
         """Take over what ``states`` returned."""
         for name in self.state_names:
             setattr(self, name, {})
+        self.tables = {}
+        self._saved_tables = {k: v for k, v in states.items() if k.startswith("table/")}
         for full, array in states.items():
+            if full in self._saved_tables:
+                continue
             name, _, key = full.partition(".")
             if name not in self.state_names:
                 raise ValueError(f"{type(self).__name__} has no state {name!r}; it came as {full}.")
@@ -150,15 +211,17 @@ class KernelOptimizer(Optimizer):
             )
         return by_key[key]
 
-    def _clip_scale(self, grads: list[np.ndarray]) -> float:
+    def _clip_scale(self, grads: list[np.ndarray], sparse: dict[str, Any]) -> float:
         if self.clip_norm is None:
             return 1.0
-        total = 0.0
+        partials = []
         for gradient in grads:
-            partial = np.empty(-(-gradient.size // kinds.BLOCK))
-            ops.squared_norm(gradient.reshape(-1), partial)
-            for part in partial:
-                total += float(part)
+            partials.append(np.empty(-(-gradient.size // kinds.BLOCK)))
+            ops.squared_norm(gradient.reshape(-1), partials[-1])
+        partials += [gradient.squares() for gradient in sparse.values()]
+        total = 0.0
+        for part in np.concatenate(partials):
+            total += float(part)
         scale = self.clip_norm / (np.sqrt(total) + 1e-6)
         return min(1.0, scale) if scale == scale else scale
 
@@ -185,145 +248,3 @@ class KernelOptimizer(Optimizer):
                 raise ValueError(
                     f"Gradient {key!r} has shape {gradient.shape}; expected {param.shape}."
                 )
-
-
-class SGD(KernelOptimizer):
-    """p -= lr g; with momentum m = momentum m + g, p -= lr m (Nesterov: p -= lr (g + momentum m)).
-
-    Conventions of PyTorch (Sutskever et al. 2013 for Nesterov's form). Raises ValueError for
-    numbers out of range.
-
-    >>> import numpy as np, fastdl
-    >>> params = {"W": np.array([1.0])}
-    >>> fastdl.SGD(lr=0.5).update(params, {"W": np.array([1.0])})
-    >>> params["W"]
-    array([0.5])
-    """
-
-    kind = kinds.SGD
-    config_names = ("momentum", "nesterov")
-
-    def __init__(
-        self,
-        lr: float | Schedule = 0.01,
-        *,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(lr, weight_decay, clip_norm)
-        self.momentum = check_number(momentum, "momentum", high=1.0, open_high=True)
-        self.nesterov = bool(nesterov)
-        if self.nesterov and self.momentum == 0.0:
-            raise ValueError("nesterov=True needs a momentum above 0.")
-        if self.momentum > 0.0:
-            self.kind = kinds.NESTEROV if self.nesterov else kinds.MOMENTUM  # type: ignore[misc]
-            self.state_names = ("m",)  # type: ignore[misc]
-            self.m: Arrays = {}
-
-    def _beta1(self) -> float:
-        return self.momentum
-
-
-class AdaGrad(KernelOptimizer):
-    """v += g^2, p -= lr g / (sqrt(v) + epsilon) (Duchi et al. 2011)."""
-
-    kind = kinds.ADAGRAD
-    state_names = ("v",)
-    config_names = ("epsilon",)
-
-    def __init__(
-        self,
-        lr: float | Schedule = 0.01,
-        *,
-        epsilon: float = 1e-10,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(lr, weight_decay, clip_norm)
-        self.epsilon = check_number(epsilon, "epsilon", open_low=True)
-        self.v: Arrays = {}
-
-
-class RMSprop(KernelOptimizer):
-    """v = rho v + (1 - rho) g^2, p -= lr g / (sqrt(v) + epsilon) (Tieleman & Hinton 2012)."""
-
-    kind = kinds.RMSPROP
-    state_names = ("v",)
-    config_names = ("rho", "epsilon")
-
-    def __init__(
-        self,
-        lr: float | Schedule = 0.01,
-        *,
-        rho: float = 0.99,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(lr, weight_decay, clip_norm)
-        self.rho = check_number(rho, "rho", high=1.0, open_high=True)
-        self.epsilon = check_number(epsilon, "epsilon", open_low=True)
-        self.v: Arrays = {}
-
-    def _beta2(self) -> float:
-        return self.rho
-
-
-class Adam(KernelOptimizer):
-    """Adam with bias correction (Kingma & Ba 2015): p -= lr m' / (sqrt(v') + epsilon).
-
-    m = beta1 m + (1 - beta1) g, m' = m / (1 - beta1^t); v the same with g^2 and beta2. The states
-    are in ``m`` and ``v`` by parameter name, the number of steps taken in ``t``.
-    """
-
-    kind = kinds.ADAM
-    state_names = ("m", "v")
-    config_names = ("beta1", "beta2", "epsilon")
-
-    def __init__(
-        self,
-        lr: float | Schedule = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        *,
-        weight_decay: float = 0.0,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(lr, weight_decay, clip_norm)
-        self.beta1 = check_number(beta1, "beta1", high=1.0, open_high=True)
-        self.beta2 = check_number(beta2, "beta2", high=1.0, open_high=True)
-        self.epsilon = check_number(epsilon, "epsilon", open_low=True)
-        self.m: Arrays = {}
-        self.v: Arrays = {}
-
-    def _beta1(self) -> float:
-        return self.beta1
-
-    def _beta2(self) -> float:
-        return self.beta2
-
-
-class AdamW(Adam):
-    """Adam with decoupled weight decay, p -= lr weight_decay p (Loshchilov & Hutter 2019)."""
-
-    kind = kinds.ADAMW
-
-    def __init__(
-        self,
-        lr: float | Schedule = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        *,
-        weight_decay: float = 0.01,
-        clip_norm: float | None = None,
-    ) -> None:
-        super().__init__(lr, beta1, beta2, epsilon, weight_decay=weight_decay, clip_norm=clip_norm)
-
-
-registry: dict[str, type[KernelOptimizer]] = {
-    kind.__name__: kind for kind in (SGD, AdaGrad, RMSprop, Adam, AdamW)
-}

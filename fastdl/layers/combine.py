@@ -1,0 +1,107 @@
+"""Layers of several inputs: sums, products, joined columns; and other shapes of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Layer, required
+
+
+class Add(Layer):
+    """The sum of arrays of one shape."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
+        """The elementwise sum."""
+        _same_shapes(self, inputs)
+        self._count = len(inputs)
+        out = inputs[0] + inputs[1]
+        for x in inputs[2:]:
+            out += x
+        return out
+
+    def backward(self, dout: np.ndarray) -> tuple[np.ndarray, ...]:  # type: ignore[override]
+        """dout for each input."""
+        return (dout,) * self._count
+
+
+class Multiply(Layer):
+    """The elementwise product of two arrays of one shape."""
+
+    def __init__(self) -> None:
+        self._inputs: tuple[np.ndarray, np.ndarray] | None = None
+
+    def forward(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:  # type: ignore[override]
+        """a b."""
+        _same_shapes(self, (a, b))
+        self._inputs = a, b
+        return a * b
+
+    def backward(self, dout: np.ndarray) -> tuple[np.ndarray, ...]:  # type: ignore[override]
+        """(dout b, dout a)."""
+        a, b = required(self._inputs, self)
+        return dout * b, dout * a
+
+
+class Concat(Layer):
+    """Arrays joined along their ``axis`` (default 1: columns, or fields)."""
+
+    config_names = ("axis",)
+
+    def __init__(self, axis: int = 1) -> None:
+        self.axis = axis
+        self._cuts: Any = None
+
+    def forward(self, *inputs: np.ndarray) -> np.ndarray:
+        """All inputs' columns."""
+        self._cuts = np.cumsum([x.shape[self.axis] for x in inputs])[:-1]
+        return np.concatenate(inputs, axis=self.axis)
+
+    def backward(self, dout: np.ndarray) -> tuple[np.ndarray, ...]:  # type: ignore[override]
+        """Each input's columns of dout."""
+        return tuple(np.split(dout, required(self._cuts, self), axis=self.axis))
+
+
+class Flatten(Layer):
+    """(N, ...) as (N, all the rest)."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, ...] = ()
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """x in two dimensions, without a copy."""
+        self._shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """dout in x's shape."""
+        return dout.reshape(self._shape)
+
+
+class Reshape(Layer):
+    """(N, ...) as (N, *shape)."""
+
+    config_names = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = tuple(shape)
+        self._given: tuple[int, ...] = ()
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """x in its new shape, without a copy."""
+        self._given = x.shape
+        return x.reshape(len(x), *self.shape)
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """dout in x's shape."""
+        return dout.reshape(self._given)
+
+
+def _same_shapes(layer: Layer, inputs: tuple[np.ndarray, ...]) -> None:
+    shapes = {x.shape for x in inputs}
+    if len(shapes) > 1:
+        raise ValueError(f"{layer} got arrays of the shapes {', '.join(map(str, shapes))}.")
