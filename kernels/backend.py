@@ -16,8 +16,9 @@ BACKENDS = ("numba", "numpy")
 
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
-    "activation", "batchnorm", "coalesce", "dense", "dropout", "embedding", "gather", "interaction",
-    "layernorm", "loss", "matmul", "mlp", "optimizer", "sparse",
+    "activation", "attention", "batchnorm", "cin", "coalesce", "cross", "dense", "dropout",
+    "embedding", "gather", "interaction", "layernorm", "loss", "matmul", "mlp", "optimizer",
+    "sparse",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ ROWWISE = 8  # behind optimizer.FTRL
 LAZY, EXACT = 0, 1
 
 ROWS = 128  # rows of the table in one task
+ELEMENTS = 2048  # of the table gathered together: with their states they stay in the first cache
 SERIES = 1e-18  # the rest of a series is left out when its terms have shrunk to this share
 
 
@@ -46,21 +47,55 @@ def _sum_entries(values, order, start, stop, out):  # type: ignore[no-untyped-de
             out[k] += entry[k]
 
 
+@jit(apart=True)
+def _gather(flat, rows, K, out):  # type: ignore[no-untyped-def]
+    """Rows of a table or state, one behind the other; nothing where there is no such state."""
+    if flat.size > 0:
+        for u in range(rows.size):
+            source, target = _own(flat, rows[u], K), _own(out, u, K)
+            for k in range(K):
+                target[k] = source[k]
+
+
+@jit(apart=True)
+def _scatter(flat, rows, K, values):  # type: ignore[no-untyped-def]
+    """The way back."""
+    if flat.size > 0:
+        for u in range(rows.size):
+            source, target = _own(values, u, K), _own(flat, rows[u], K)
+            for k in range(K):
+                target[k] = source[k]
+
+
 @jit(inline=True)
-def _update_row(kind, settings, numbers, scale, p, g, m, v):  # type: ignore[no-untyped-def]
+def _buffer(state, rows, K):  # type: ignore[no-untyped-def]
+    """Room for some rows of a state."""
+    return np.empty(rows * K if state.size > 0 else 0, state.dtype)
+
+
+@jit(inline=True)
+def _at_once(K):  # type: ignore[no-untyped-def]
+    """Rows that are gathered together: loops over a row alone would be too short to vectorise."""
+    return max(1, ELEMENTS // K)
+
+
+@jit(apart=True)
+def _update_rows(kind, settings, numbers, scale, K, p, g, m, v):  # type: ignore[no-untyped-def]
     if kind != ROWWISE:
         update_block(kind, settings, numbers, scale, p, g, m, v)
         return
     real = p.dtype.type
-    factor, decay = real(scale), real(numbers[2])
-    total = real(0)
-    for k in range(p.size):
-        g[k] = factor * g[k] + decay * p[k]
-        total += g[k] * g[k]
-    v[0] += total / real(p.size)
-    rate = real(numbers[0]) / (np.sqrt(v[0]) + real(settings[EPSILON]))
-    for k in range(p.size):
-        p[k] -= rate * g[k]
+    rate, factor, decay = real(numbers[0]), real(scale), real(numbers[2])
+    epsilon = real(settings[EPSILON])
+    for u in range(v.size):
+        total = real(0)
+        for k in range(u * K, (u + 1) * K):
+            own = factor * g[k] + decay * p[k]
+            total += own * own
+        v[u] += total / real(K)
+        share = rate / (np.sqrt(v[u]) + epsilon)
+        for k in range(u * K, (u + 1) * K):
+            p[k] -= share * (factor * g[k] + decay * p[k])
 
 
 @jit(apart=True)
@@ -68,16 +103,28 @@ def _step_task(
     task, kind, settings, numbers, t, scale, K, table, m, v, width, last, unique, starts, count,
     order, values,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    g = np.empty(K, table.dtype)
-    for u in range(task * ROWS, min((task + 1) * ROWS, count)):
-        row = unique[u]
-        _sum_entries(values, order, starts[u], starts[u + 1], g)
-        _update_row(
-            kind, settings, numbers, scale, _own(table, row, K), g, _own(m, row, K),
-            _own(v, row, width),
+    most = _at_once(K)
+    p, g = np.empty(most * K, table.dtype), np.empty(most * K, table.dtype)
+    own_m, own_v = _buffer(m, most, K), _buffer(v, most, width)
+    stop = min((task + 1) * ROWS, count)
+    for start in range(task * ROWS, stop, most):
+        rows = unique[start : min(start + most, stop)]
+        n = rows.size
+        for u in range(n):
+            _sum_entries(values, order, starts[start + u], starts[start + u + 1], _own(g, u, K))
+        _gather(table, rows, K, p)
+        _gather(m, rows, K, own_m)
+        _gather(v, rows, width, own_v)
+        _update_rows(
+            kind, settings, numbers, scale, K, p[: n * K], g[: n * K], own_m[: n * K],
+            own_v[: n * width],
         )  # fmt: skip
+        _scatter(table, rows, K, p)
+        _scatter(m, rows, K, own_m)
+        _scatter(v, rows, width, own_v)
         if last.size > 0:
-            last[row] = t
+            for u in range(n):
+                last[rows[u]] = t
 
 
 @jit(parallel=True)
@@ -100,66 +147,116 @@ def sparse_step(
         )  # fmt: skip
 
 
-@jit(apart=True)
-def _series(settings, missed, touched, p, m, v):  # type: ignore[no-untyped-def]
-    """Adam's moves in ``missed`` steps without a gradient, after a last one at step ``touched``.
+@jit(inline=True)
+def series_numbers(settings, missed, touched):  # type: ignore[no-untyped-def]
+    """(rate, root, fade1, fade2) of Adam's moves in steps without a gradient after step touched.
 
     m and v shrink by beta1 and beta2, so the moves by r = beta1 / sqrt(beta2) where epsilon is
     small: together move * (r + r^2 + ... + r^missed). The bias corrections are taken as they were.
     """
-    real = p.dtype.type
     beta1, beta2 = settings[BETA1], settings[BETA2]
     r = beta1 / np.sqrt(beta2)
     terms = r * (1.0 - r**missed) / (1.0 - r) if r < 1.0 else np.float64(missed)
-    rate = real(settings[LR] * terms / (1.0 - beta1**touched))
-    root = real(1.0 / np.sqrt(1.0 - beta2**touched))
-    fade1, fade2, epsilon = real(beta1**missed), real(beta2**missed), real(settings[EPSILON])
-    for k in range(p.size):
-        p[k] -= rate * m[k] / (np.sqrt(v[k]) * root + epsilon)
-        m[k] *= fade1
-        v[k] *= fade2
+    rate = settings[LR] * terms / (1.0 - beta1**touched)
+    return rate, 1.0 / np.sqrt(1.0 - beta2**touched), beta1**missed, beta2**missed
 
 
 @jit(apart=True)
-def _steps(kind, settings, history, base, start, now, p, zeros, m, v):  # type: ignore[no-untyped-def]
-    """The steps start + 1 ... now one by one, with a gradient of zero and the penalty."""
-    quiet = now - start  # steps that can still move the row
-    if (kind == ADAM or kind == ADAMW) and history[now - base, 2] == 0.0:
-        r = settings[BETA1] / np.sqrt(settings[BETA2])
-        if r < 1.0 and history[now - base, 3] == 1.0:
-            quiet = min(quiet, np.int64(np.log(SERIES) / np.log(r)) + 1)
-    for t in range(start + 1, start + quiet + 1):
-        own = history[t - base]
-        numbers = (own[0], own[1], own[2], own[3])
-        _update_row(kind, settings, numbers, 1.0, p, zeros, m, v)
-        if kind == ROWWISE:
-            for k in range(zeros.size):
-                zeros[k] = zeros.dtype.type(0)
-    rest = now - start - quiet
-    if rest > 0:
-        real = p.dtype.type
-        fade1, fade2 = real(settings[BETA1] ** rest), real(settings[BETA2] ** rest)
-        for k in range(p.size):
-            m[k] *= fade1
-            v[k] *= fade2
+def _series(settings, now, K, touched, p, m, v):  # type: ignore[no-untyped-def]
+    """The missed moves of rows that were touched last at steps ``touched`` (n,), all at once."""
+    real = p.dtype.type
+    n = touched.size
+    factors = np.empty((4, n * K), p.dtype)  # one for each element, so that the loop vectorises
+    for u in range(n):
+        numbers = series_numbers(settings, now - touched[u], touched[u])
+        for i in range(4):
+            own, number = factors[i], real(numbers[i])
+            for k in range(u * K, (u + 1) * K):
+                own[k] = number
+    rate, root, fade1, fade2 = factors[0], factors[1], factors[2], factors[3]
+    epsilon = real(settings[EPSILON])
+    for i in range(n * K):
+        p[i] -= rate[i] * m[i] / (np.sqrt(v[i]) * root[i] + epsilon)
+        m[i] *= fade1[i]
+        v[i] *= fade2[i]
+
+
+@jit(inline=True)
+def _quiet_after(kind, settings, numbers, gap):  # type: ignore[no-untyped-def]
+    """Steps after which a row without a gradient no longer moves, at most ``gap``."""
+    if (kind != ADAM and kind != ADAMW) or numbers[2] != 0.0 or numbers[3] != 1.0:
+        return gap
+    r = settings[BETA1] / np.sqrt(settings[BETA2])
+    return min(gap, np.int64(np.log(SERIES) / np.log(r)) + 1) if r < 1.0 else gap
+
+
+@jit(apart=True)
+def _steps(kind, settings, history, base, now, K, width, touched, p, m, v):  # type: ignore[no-untyped-def]
+    """The missed steps one by one, with a gradient of zero and the penalty.
+
+    ``touched`` (n,), the last step of each row, rises: the rows to be moved at one step lie side
+    by side.
+    """
+    n = touched.size
+    zeros = np.zeros(n * K, p.dtype)
+    quiet = _quiet_after(kind, settings, history[now - base], now)
+    first, stop = 0, 0
+    for t in range(touched[0] + 1, now + 1):
+        while stop < n and touched[stop] < t:
+            stop += 1
+        while first < stop and t > touched[first] + quiet:
+            first += 1
+        if first < stop:
+            own = history[t - base]
+            rows, states = slice(first * K, stop * K), slice(first * width, stop * width)
+            _update_rows(
+                kind, settings, (own[0], own[1], own[2], own[3]), 1.0, K, p[rows], zeros[rows],
+                m[rows], v[states],
+            )  # fmt: skip
+    real = p.dtype.type
+    for u in range(n):
+        rest = now - touched[u] - quiet
+        if rest > 0:
+            fade1, fade2 = real(settings[BETA1] ** rest), real(settings[BETA2] ** rest)
+            for k in range(u * K, (u + 1) * K):
+                m[k] *= fade1
+                v[k] *= fade2
 
 
 @jit(apart=True)
 def _settle_task(
     task, mode, kind, settings, history, base, now, K, table, m, v, width, last, rows,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    zeros = np.zeros(K, table.dtype)
-    for u in range(task * ROWS, min((task + 1) * ROWS, rows.size)):
-        row = rows[u]
-        touched = last[row]
-        if touched >= now:
-            continue
-        last[row] = now
-        p, own_m, own_v = _own(table, row, K), _own(m, row, K), _own(v, row, width)
-        if mode == EXACT:
-            _steps(kind, settings, history, base, touched, now, p, zeros, own_m, own_v)
-        elif touched > 0:
-            _series(settings, now - touched, touched, p, own_m, own_v)
+    most = _at_once(K)
+    p = np.empty(most * K, table.dtype)
+    own_m, own_v = _buffer(m, most, K), _buffer(v, most, width)
+    late, touched = np.empty(most, np.int64), np.empty(most, np.int64)
+    stop = min((task + 1) * ROWS, rows.size)
+    for start in range(task * ROWS, stop, most):
+        n = 0
+        for u in range(start, min(start + most, stop)):
+            row = rows[u]
+            if last[row] < now:
+                if mode == EXACT or last[row] > 0:
+                    place = n  # insert it where ``touched`` goes on rising
+                    while place > 0 and touched[place - 1] > last[row]:
+                        late[place], touched[place] = late[place - 1], touched[place - 1]
+                        place -= 1
+                    late[place], touched[place] = row, last[row]
+                    n += 1
+                last[row] = now
+        if n > 0:
+            _gather(table, late[:n], K, p)
+            _gather(m, late[:n], K, own_m)
+            _gather(v, late[:n], width, own_v)
+            if mode == EXACT:
+                _steps(kind, settings, history, base, now, K, width, touched[:n], p[: n * K],
+                       own_m[: n * K], own_v[: n * width])  # fmt: skip
+            else:
+                _series(settings, now, K, touched[:n], p, own_m, own_v)
+            _scatter(table, late[:n], K, p)
+            _scatter(m, late[:n], K, own_m)
+            _scatter(v, late[:n], width, own_v)
 
 
 @jit(parallel=True)
