@@ -39,13 +39,21 @@ from .losses import (
 )
 from .matmul import matmul, matmul_backward
 from .models.ctr import (
+    DCN,
+    DLRM,
     DNN,
+    AutoInt,
+    CTRModel,
     CTRPredictionNetwork,
+    DCNv2,
     DeepFM,
     FactorizationMachine,
     FieldAwareFactorizationMachine,
+    FinalMLP,
     LogisticRegression,
+    MaskNet,
     WideAndDeep,
+    xDeepFM,
 )
 from .network import Network, Sequential
 from .optimizers import FTRL, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, RowWiseAdaGrad
@@ -55,6 +63,8 @@ from .warm import warmup
 __version__ = _version("fastdl")
 
 __all__ = [
+    "DCN",
+    "DLRM",
     "DNN",
     "FTRL",
     "GELU",
@@ -62,11 +72,14 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "AutoInt",
     "Batch",
     "BatchNormalization",
+    "CTRModel",
     "CTRPredictionNetwork",
     "Callback",
     "Checkpoint",
+    "DCNv2",
     "DeepFM",
     "Dense",
     "DivergedError",
@@ -77,6 +90,7 @@ __all__ = [
     "FeatureSpec",
     "Field",
     "FieldAwareFactorizationMachine",
+    "FinalMLP",
     "History",
     "Huber",
     "Layer",
@@ -84,6 +98,7 @@ __all__ = [
     "LeakyReLU",
     "LearningRate",
     "LogisticRegression",
+    "MaskNet",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Network",
@@ -117,4 +132,5 @@ __all__ = [
     "set_num_threads",
     "use_backend",
     "warmup",
+    "xDeepFM",
 ]

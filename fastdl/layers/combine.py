@@ -83,17 +83,19 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """(N, ...) as (N, *shape)."""
+    """(N, ...) as (N, *shape); with ``rows`` as (any number, *shape)."""
 
-    config_names = ("shape",)
+    config_names = ("shape", "rows")
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = tuple(shape)
+    def __init__(self, shape: tuple[int, ...], rows: bool = False) -> None:
+        self.shape, self.rows = tuple(shape), bool(rows)
         self._given: tuple[int, ...] = ()
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x in its new shape, without a copy."""
         self._given = x.shape
+        if self.rows:
+            return x.reshape(-1, *self.shape)
         return x.reshape(len(x), *self.shape)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:

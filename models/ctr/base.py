@@ -18,6 +18,7 @@ from fastdl.layers import (
     BatchNormalization,
     Dense,
     Dropout,
+    Layer,
     LeakyReLU,
     ReLU,
     Sigmoid,
@@ -219,12 +220,21 @@ class Inputs:
         """Vectors in ``fields``."""
         return len(self.spec.names)
 
+    @property
+    def vector_names(self) -> list[str]:
+        """The features' names in the order of ``fields``."""
+        numeric = self.spec.numeric
+        return [*(f.name for f in self.spec.columns), *numeric]  # type: ignore[misc]
+
+    def make(self, layer: type[Layer], *sizes: Any, **options: Any) -> Any:
+        """A layer with dense weights: its initializer, dtype and randomness are the model's."""
+        return layer(
+            *sizes, initializer=self._dense, dtype=self.model.dtype, rng=self.rng, **options
+        )
+
     def dense(self, node: Node, inputs: int, outputs: int) -> Node:
         """A fully connected layer."""
-        layer = Dense(
-            inputs, outputs, initializer=self._dense, dtype=self.model.dtype, rng=self.rng
-        )
-        return layer(node)
+        return self.make(Dense, inputs, outputs)(node)
 
     def hidden(self, node: Node, inputs: int, widths: Sequence[int]) -> Node:
         """Layers of these widths with batch normalization, activation and dropout behind each."""
