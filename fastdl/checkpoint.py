@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .files import read_arrays, write_arrays
-from .layers.base import Layer
+from .layers.base import Layer, described
 from .layers.base import registry as layer_classes
 from .network import Network
 from .network import registry as network_classes
@@ -50,24 +50,26 @@ def describe(network: Network) -> dict[str, Any]:
     """Class, configuration, layers and loss of a network, as JSON can hold them."""
     return {
         "network": {"class": type(network).__name__, "config": network.config()},
-        "layers": [_describe_layer(layer) for layer in network.layers],
-        "loss": _describe_layer(network.loss_layer),
+        "layers": network.describe_layers(),
+        "loss": described(network.loss_layer),
     }
 
 
-def _describe_layer(layer: Layer) -> dict[str, Any]:
-    if not isinstance(layer, Layer):
-        raise TypeError(f"{layer!r} cannot be saved: it is not a subclass of fastdl.Layer.")
-    return {"class": type(layer).__name__, "config": layer.config(), "trainable": layer.trainable}
+def network_arrays(network: Network, *, settled: bool = True) -> dict[str, np.ndarray]:
+    """Parameters and states of all layers by name, such as "W0" and "running_mean3".
 
-
-def network_arrays(network: Network) -> dict[str, np.ndarray]:
-    """Parameters and states of all layers by name, such as "W0" and "running_mean3"."""
-    return {
-        f"{name}{i}": array
-        for i, layer in enumerate(network.layers)
-        for name, array in {**layer.parameters(), **layer.states()}.items()
-    }
+    Without ``settled``, tables are as their last touch left them: for checkpoints, which also hold
+    the optimizer's account of the steps that rows have missed.
+    """
+    found = {}
+    for i, layer in enumerate(network.layers):
+        if settled:
+            own = layer.parameters()
+        else:
+            held = {name: layer.__dict__.get(name) for name in layer.parameter_names}
+            own = {name: array for name, array in held.items() if array is not None}
+        found |= {f"{name}{i}": array for name, array in {**own, **layer.states()}.items()}
+    return found
 
 
 def load_arrays(network: Network, arrays: dict[str, np.ndarray], where: str) -> None:
@@ -91,10 +93,7 @@ def restore(description: dict[str, Any], arrays: dict[str, np.ndarray], where: s
         loss = _restore_layer(description["loss"], where)
         entry = description["network"]
         cls = _class(network_classes, entry["class"], where)
-        network = cls.__new__(cls)
-        Network.__init__(network, layers, loss)
-        for name, value in entry["config"].items():
-            setattr(network, name, value)
+        network = cls.from_description(entry["config"], layers, loss)
     except (KeyError, AttributeError) as error:
         raise ValueError(f"{where} is damaged: its description lacks {error}.") from None
     finally:

@@ -92,6 +92,10 @@ class Graph(Network):
                 held = gradients[parent]
                 gradients[parent] = gradient if held is None else held + gradient
 
+    def describe_layers(self) -> list[dict[str, Any]]:
+        """Nothing: a graph is written by its class, from its configuration."""
+        return []
+
     def plan(self) -> None:
         """A graph does not run as a row of dense layers."""
         return

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .fused import Plan, plan_for
-from .layers.base import Layer
+from .layers.base import Layer, described
 from .losses import Loss, Softmax, as_loss, row_scale
 from .parameters import Gradients, Store
 from .validation import as_real, check_batch, check_finite, check_values
@@ -111,6 +111,19 @@ class Network:
     def config(self) -> dict[str, Any]:
         """What a subclass needs besides layers and loss, as JSON can hold it."""
         return {}
+
+    def describe_layers(self) -> list[dict[str, Any]]:
+        """What ``from_description`` needs of the layers."""
+        return [described(layer) for layer in self.layers]
+
+    @classmethod
+    def from_description(cls, config: dict[str, Any], layers: list[Layer], loss: Any) -> Network:
+        """A network of this class from what ``config`` and ``describe_layers`` told."""
+        network = cls.__new__(cls)
+        Network.__init__(network, layers, loss)
+        for name, value in config.items():
+            setattr(network, name, value)
+        return network
 
     def summary(self) -> str:
         """A table of the layers, their parameter shapes and counts."""

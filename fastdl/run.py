@@ -59,7 +59,8 @@ class Run:
                 "Checkpoints need a fastdl.Network and one of fastdl's optimizers; got "
                 f"{type(self.network).__name__} and {type(self.optimizer).__name__}."
             )
-        arrays = {f"network/{k}": v for k, v in self.network_arrays().items()}
+        parameters = checkpoint.network_arrays(self.network, settled=False)
+        arrays = {f"network/{k}": v for k, v in parameters.items()}
         arrays |= {f"optimizer/{k}": v for k, v in self.optimizer.states().items()}
         arrays |= {"order": self.order, "losses": np.array(self.losses)}
         generators = []

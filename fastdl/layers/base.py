@@ -144,3 +144,10 @@ def required(saved: Any, layer: Layer) -> Any:
     if saved is None:
         raise ValueError(f"{type(layer).__name__}.backward was called before forward.")
     return saved
+
+
+def described(layer: Any) -> dict[str, Any]:
+    """Class and configuration as a dict for JSON, from which the layer can be made again."""
+    if not isinstance(layer, Layer):
+        raise TypeError(f"{layer!r} cannot be saved: it is not a subclass of fastdl.Layer.")
+    return {"class": type(layer).__name__, "config": layer.config(), "trainable": layer.trainable}

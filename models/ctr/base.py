@@ -160,8 +160,9 @@ class CTRModel(Graph):
         return {"spec": self.spec.to_dict(), "dtype": self._dtype.name, **found}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> CTRModel:
+    def from_description(cls, config: dict[str, Any], layers: Any, loss: Any) -> CTRModel:
         """A model of this configuration with all weights 0."""
+        config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
         with initializers.left_at_zero():
             return cls(**{**config, "spec": FeatureSpec.from_dict(config["spec"])})
 
