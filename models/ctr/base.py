@@ -243,7 +243,7 @@ class Inputs:
         for width in widths:
             node = self.dense(node, inputs, width)
             if model.batch_norm:
-                node = BatchNormalization(width, dtype=model.dtype)(node)
+                node = BatchNormalization(num_features=width, dtype=model.dtype)(node)
             node = ACTIVATIONS[model.activation]()(node)
             if model.dropout:
                 node = Dropout(model.dropout, rng=self.rng)(node)
