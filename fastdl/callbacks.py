@@ -103,16 +103,16 @@ class EarlyStopping(Callback):
     """Stop when ``monitor`` has not improved by ``min_delta`` for ``patience`` epochs.
 
     ``monitor`` is a column of the history: "val_loss" (default) or "loss", where less is better,
-    or "val_accuracy", where more is. The best weights are put back at the end.
+    or "val_accuracy" or "val_auc", where more is. The best weights are put back at the end.
     """
 
     def __init__(
         self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0,
         restore_best: bool = True,
     ) -> None:  # fmt: skip
-        if monitor not in ("val_loss", "loss", "val_accuracy"):
+        if monitor not in ("val_loss", "loss", "val_accuracy", "val_auc"):
             raise ValueError(
-                f"monitor is {monitor!r}; expected 'val_loss', 'loss' or 'val_accuracy'."
+                f"monitor is {monitor!r}; expected 'val_loss', 'loss', 'val_accuracy' or 'val_auc'."
             )
         self.monitor = monitor
         self.patience = check_size(patience, "patience")
@@ -124,12 +124,14 @@ class EarlyStopping(Callback):
 
     def on_epoch(self, run: Run) -> None:
         value = run.history[self.monitor][-1]
+        if value is None and self.monitor == "val_auc" and run.history["val_loss"][-1] is not None:
+            return  # validation rows of one class: there was a warning
         if value is None:
             raise ValueError(
                 f"EarlyStopping watches {self.monitor}, which needs validation data; pass x_val "
                 "and t_val, or monitor='loss'."
             )
-        score = -value if self.monitor == "val_accuracy" else value
+        score = -value if self.monitor in ("val_accuracy", "val_auc") else value
         if self.best is None or score < self.best - self.min_delta:
             self.best, self.best_epoch = score, run.epoch
             if self.restore_best:
@@ -178,7 +180,7 @@ class History(Callback):
         self._columns = {name: list(values) for name, values in run.history.items()}
 
     def table(self) -> dict[str, list[Any]]:
-        """Columns epoch, loss, val_loss, val_accuracy, lr and seconds."""
+        """Columns epoch, loss, val_loss, val_accuracy, val_auc, lr and seconds."""
         return {name: list(values) for name, values in self._columns.items()}
 
     def state(self) -> dict[str, Any]:

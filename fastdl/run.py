@@ -15,7 +15,7 @@ from .files import read_arrays, write_arrays
 from .network import Network
 from .optimizers import KernelOptimizer
 
-HISTORY = ("epoch", "loss", "val_loss", "val_accuracy", "lr", "seconds")
+HISTORY = ("epoch", "loss", "val_loss", "val_accuracy", "val_auc", "lr", "seconds")
 
 
 class Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -11,10 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .callbacks import Callback
+from .features import Batch
+from .graph import Graph
 from .kernels.backend import get_backend, ops
 from .kernels.dense import PASS, ROWS
-from .losses import Loss
+from .losses import Loss, SigmoidCrossEntropy
+from .metrics import roc_auc
 from .network import Network, classes_of_output, classes_of_target, evaluation
+from .optimizers import KernelOptimizer
 from .optimizers import registry as our_optimizers
 from .run import Run
 from .validation import (
@@ -27,6 +32,7 @@ from .validation import (
 
 _GATHERED = ("float32", "float64", "int32", "int64", "uint8")  # dtypes that kernels take rows from
 _BLOCK_BYTES = 4 << 20  # of gathered rows: several small batches go through one compiled call
+_CHECKED = 1 << 16  # rows whose ids are checked at a time
 _CALL_SECONDS = 0.05  # of one compiled call, so that Ctrl-C and progress are prompt
 
 
@@ -56,9 +62,9 @@ class Trainer:
 
     def train(
         self,
-        x_train: ArrayLike,
+        x_train: Any,
         t_train: ArrayLike,
-        x_val: ArrayLike | None = None,
+        x_val: Any = None,
         t_val: ArrayLike | None = None,
         epochs: int = 100,
         batch_size: int = 32,
@@ -66,7 +72,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         drop_last: bool = True,
         rng: np.random.Generator | None = None,
-        loss_at: str = "after",
+        loss_at: str | None = None,
         sample_weight: ArrayLike | None = None,
         verbose: bool = True,
         resume: str | PathLike[str] | None = None,
@@ -76,17 +82,22 @@ class Trainer:
         Every epoch shuffles the rows, with NumPy's global random state or ``rng``, and takes steps
         on batches of ``batch_size`` rows; ``drop_last`` leaves out a last batch that is smaller
         (fewer than ``batch_size`` rows in all make one batch). A step's loss is taken again after
-        its update, as in the course, or with ``loss_at="before"`` at no cost before it. Validation
-        runs in evaluation mode and prints a line unless ``verbose`` is False.
+        its update, as in the course, or with ``loss_at="before"`` at no cost before it; for models
+        with embeddings that is the default, as reading every table again would cost more than the
+        step. Validation runs in evaluation mode and prints a line unless ``verbose`` is False; it
+        has an AUC where the network's output is one logit. Models with embeddings take as x what
+        ``FeatureSpec.batch`` takes.
         ``resume`` goes on from a ``Checkpoint``'s folder, or starts there if it has none yet.
 
         Raises ValueError or TypeError for data and options that do not fit, and DivergedError
         (a FloatingPointError) when the loss is NaN or infinite.
         """
+        if loss_at is None:
+            loss_at = "before" if isinstance(self.network, Graph) else "after"
         if loss_at not in ("after", "before"):
             raise ValueError(f"loss_at is {loss_at!r}; expected 'after' or 'before'.")
         data = _Data(self.network, x_train, t_train, sample_weight)
-        validation = _validation_data(x_val, t_val)
+        validation = _validation_data(self.network, x_val, t_val)
         batch = min(check_size(batch_size, "batch_size"), data.rows)
         steps = data.rows // batch if drop_last else -(-data.rows // batch)
         settings = {
@@ -97,6 +108,8 @@ class Trainer:
         if resume is not None:
             run.resume(resume)
         self.loss_history, self.history = run.losses, run.history
+        if isinstance(self.network, Network) and isinstance(self.optimizer, KernelOptimizer):
+            self.optimizer.attach(self.network.store())
         steps_of = _FusedSteps if _FusedSteps.fits(self.network, self.optimizer) else _LayeredSteps
         taker = steps_of(run, data, loss_at)
         try:
@@ -132,44 +145,71 @@ class Trainer:
 
     def _finish_epoch(self, run: Run, validation: Any, seconds: float, verbose: bool) -> None:
         loss = sum(run.losses[-run.steps_per_epoch :]) / run.steps_per_epoch
-        val_loss = val_accuracy = None
+        val_loss = val_accuracy = val_auc = None
         if validation is not None:
-            val_loss, val_accuracy = evaluate(self.network, *validation)
+            val_loss, val_accuracy, val_auc = evaluate(self.network, *validation)
         lr = getattr(self.optimizer, "lr", None)
-        figures = (run.epoch, loss, val_loss, val_accuracy, lr, seconds)
+        figures = (run.epoch, loss, val_loss, val_accuracy, val_auc, lr, seconds)
         for column, value in zip(run.history.values(), figures, strict=True):
             column.append(value)
         schedule = getattr(self.optimizer, "schedule", None)
         if schedule is not None:
-            schedule.update(loss if val_loss is None else val_loss)
+            watched = getattr(schedule, "monitor", "val_loss")
+            value = run.history[watched][-1]
+            schedule.update(loss if value is None else value)
         if verbose:
             line = f"Epoch {run.epoch}/{run.epochs} - Loss: {loss:.4f}"
             if val_loss is not None:
                 line += f", Val Loss: {val_loss:.4f}, Val Acc: {val_accuracy:.4f}"
+            if val_auc is not None:
+                line += f", Val AUC: {val_auc:.4f}"
             print(line)
         for callback in run.callbacks:
             callback.on_epoch(run)
 
 
-def evaluate(network: Any, x: ArrayLike, t: ArrayLike) -> tuple[float, float]:
-    """(mean loss, accuracy) in evaluation mode, in batches of bounded memory."""
+def evaluate(network: Any, x: Any, t: ArrayLike) -> tuple[float, float, float | None]:
+    """(mean loss, accuracy, AUC) in evaluation mode, in batches of bounded memory.
+
+    The AUC is None where the output is not the one logit of a click, and, with a warning, where
+    the rows are all of one class.
+    """
     with evaluation(network):
-        if not _has_our_methods(network):
-            return float(network.loss(x, t)), float(network.accuracy(x, t))
-        x, t = np.asarray(x), np.asarray(t)
+        if not _has_our_methods(network) and not isinstance(network, Graph):
+            return float(network.loss(x, t)), float(network.accuracy(x, t)), None
+        x, t = _as_rows(network, x), np.asarray(t)
         total = hits = 0.0
         most = PASS
-        if network.plan() is not None and network.plan().is_small(ROWS):
+        plan = network.plan()
+        if plan is not None and plan.is_small(ROWS):
             most = ROWS  # the kernel that training uses: no other need be compiled
+        logits = []
         for start in range(0, len(x), most):
             rows = slice(start, start + most)
             out, loss = _outputs_and_loss(network, x[rows], t[rows])
             total += loss
             hits += float(np.sum(classes_of_output(out) == classes_of_target(t[rows], len(out))))
-    return total / len(x), hits / len(x)
+            if isinstance(network.loss_layer, SigmoidCrossEntropy) and out.size == len(out):
+                logits.append(out.reshape(-1).astype(np.float64))
+    return total / len(x), hits / len(x), _auc(logits, t)
 
 
-def _outputs_and_loss(network: Network, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, float]:
+def _auc(logits: list[np.ndarray], t: np.ndarray) -> float | None:
+    labels = t.reshape(-1)
+    if not logits or not np.isin(labels, (0, 1)).all():
+        return None
+    if labels.min() == labels.max():
+        warnings.warn(
+            f"All {len(labels)} validation rows have the label {labels[0]:g}: their AUC is not "
+            "defined and is left out. Training goes on.",
+            stacklevel=2,
+        )
+        return None
+    with np.errstate(over="ignore"):  # a logit below -709 has probability 0
+        return roc_auc(labels, 1 / (1 + np.exp(-np.concatenate(logits))))
+
+
+def _outputs_and_loss(network: Network, x: Any, t: np.ndarray) -> tuple[np.ndarray, float]:
     """Outputs of a batch and the sum of its losses."""
     plan = network.plan()
     if plan is None or get_backend() == "numpy":
@@ -192,8 +232,8 @@ def _has_our_methods(network: Any) -> bool:
 class _Data:
     """Training data as kernels can take rows from it."""
 
-    def __init__(self, network: Any, x: ArrayLike, t: ArrayLike, weight: ArrayLike | None) -> None:
-        self.x, self.t = _rows(x, "x_train"), _rows(t, "t_train")
+    def __init__(self, network: Any, x: Any, t: ArrayLike, weight: ArrayLike | None) -> None:
+        self.x, self.t = _as_rows(network, x, "x_train"), _rows(t, "t_train")
         self.rows = len(self.x)
         if len(self.t) != self.rows:
             raise ValueError(f"x_train has {self.rows} rows, t_train {len(self.t)}.")
@@ -219,14 +259,24 @@ def _rows(values: ArrayLike, name: str) -> np.ndarray:
     return array
 
 
-def _validation_data(
-    x: ArrayLike | None, t: ArrayLike | None
-) -> tuple[ArrayLike, ArrayLike] | None:
+def _as_rows(network: Any, x: Any, name: str = "x") -> Any:
+    """x with rows that can be counted and taken: an array, or a graph's batch of features."""
+    if not isinstance(network, Graph):
+        return _rows(x, name)
+    batch = network.prepare(x)
+    for start in range(0, len(batch), _CHECKED):  # so that a bad id is found before the first step
+        if isinstance(batch, Batch):
+            batch[start : start + _CHECKED].rows()
+    return batch
+
+
+def _validation_data(network: Any, x: Any, t: ArrayLike | None) -> tuple[Any, ArrayLike] | None:
     if (x is None) != (t is None):
         raise ValueError("Give both x_val and t_val, or neither.")
     if x is None or t is None:
         return None
-    rows = len(_rows(x, "x_val"))
+    x = _as_rows(network, x, "x_val") if isinstance(network, Graph) else x
+    rows = len(x if isinstance(network, Graph) else _rows(x, "x_val"))
     if len(_rows(t, "t_val")) != rows:
         raise ValueError(f"x_val has {rows} rows, t_val {len(np.asarray(t))}.")
     return x, t
@@ -341,8 +391,11 @@ class _LayeredSteps:
         self.run, self.data = run, data
         self.after = loss_at == "after"
         self.ours = isinstance(run.network, Network)
-        self.dtype = (run.network.dtype if self.ours else None) or data.x.dtype
-        self.x = _gatherable(data.x, self.dtype) if self.ours else data.x
+        self.arrays = self.ours and not isinstance(run.network, Graph)
+        self.x = data.x
+        if self.arrays:
+            self.dtype = run.network.dtype or data.x.dtype
+            self.x = _gatherable(data.x, self.dtype)
         if isinstance(getattr(run.network, "loss_layer", None), Loss):
             targets = data.t.reshape(data.rows, -1)  # all at once: the row is then the user's
             check_finite(targets, "t_train", run.network.loss_layer.one_hot)
@@ -369,8 +422,8 @@ class _LayeredSteps:
                 loss = network.loss(x, t, *weight)
         return [float(loss)]
 
-    def _x(self, rows: np.ndarray) -> np.ndarray:
-        if not self.ours:
+    def _x(self, rows: np.ndarray) -> Any:
+        if not self.arrays:
             return self.data.x[rows]
         out = np.empty((len(rows), self.x.shape[1]), self.dtype)
         _gather(self.x, rows, out, "x_train", False)

@@ -31,6 +31,13 @@ else:
         fastdl.Dense(6, 16, dtype="float64"), fastdl.BatchNormalization(dtype="float64"),
         fastdl.ReLU(), fastdl.Dropout(0.1), fastdl.Dense(16, 2, dtype="float64"),
     )
+if kind in ("lazy", "exact"):  # tables whose untouched rows have missed steps at every checkpoint
+    spec = fastdl.FeatureSpec(numeric=6, fields=[50, 3000])
+    ids = np.minimum(rng.zipf(1.3, (2000, 2)) - 1, [49, 2999])
+    x = spec.batch({"numeric": x, "ids": ids}, np.dtype("float64"))
+    t = ((t[:, 1] + ids[:, 0]) % 2).astype(float)
+    network = fastdl.DeepFM(spec, 4, (8,), dropout=0.1, dtype="float64",
+                            embedding_l2=1e-4 if kind == "exact" else 0.0)
 optimizer = fastdl.Adam(schedules.CosineDecay(0.01, 2000), clip_norm=1.0)
 callbacks = [fastdl.EarlyStopping(patience=50), fastdl.Checkpoint(folder, every_steps=7)]
 trainer = fastdl.Trainer(network, optimizer)
@@ -44,7 +51,7 @@ def start(script, folder, kind):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-@pytest.mark.parametrize("kind", ["fused", "layered"])
+@pytest.mark.parametrize("kind", ["fused", "layered", "lazy", "exact"])
 def test_killed_and_resumed_training_has_equal_bits(kind, tmp_path):
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)

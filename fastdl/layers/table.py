@@ -28,6 +28,8 @@ class TableParameter(Parameter):
         return layer.__dict__.get(self.name)
 
     def __set__(self, layer: Any, value: Any) -> None:
+        if value is not None and layer.__dict__.get(self.name) is value:
+            return
         layer.settle(None)
         if value is not None and layer.__dict__.get(self.name) is None:
             # a new table is taken as it is: a copy would double the memory
