@@ -209,6 +209,7 @@ class Batch:
     numeric: np.ndarray | None
     ids: np.ndarray | None
     sequences: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    first: int = 0  # number of the first row, for messages
     _rows: np.ndarray | None = None
     _touched: Touched | None = None
 
@@ -224,6 +225,7 @@ class Batch:
             None if self.numeric is None else self.numeric[rows],
             None if self.ids is None else self.ids[rows],
             tuple(_take(values, bounds, rows) for values, bounds in self.sequences),
+            self.first + (rows.start or 0) if isinstance(rows, slice) else 0,
         )
 
     def rows(self) -> np.ndarray:
@@ -238,7 +240,7 @@ class Batch:
                 ids = np.require(self.ids, requirements=["C", "A", "W"])
                 ops.locate_ids(ids, spec.offsets[:F], spec.sizes[:F], own, bad)
                 if bad[0]:
-                    raise ValueError(_out_of_range(spec, ids, bad[0]))
+                    raise ValueError(_out_of_range(spec, ids, bad[0], self.first))
             for i, (values, _) in enumerate(self.sequences):
                 f = spec.sequences[i]
                 outside = (values < 0) | (values >= f.size)
@@ -312,11 +314,11 @@ def _take(values: np.ndarray, bounds: np.ndarray, rows: Any) -> tuple[np.ndarray
     return values[places], np.concatenate([[0], ends])
 
 
-def _out_of_range(spec: FeatureSpec, ids: np.ndarray, bad: int) -> str:
+def _out_of_range(spec: FeatureSpec, ids: np.ndarray, bad: int, first: int) -> str:
     F = len(spec.fields)
     outside = (ids < 0) | (ids >= spec.sizes[:F])
     n, f = np.unravel_index(np.argmax(outside), outside.shape)
-    return f"In row {n} " + _bad_id(spec.columns[f], ids[n, f], bad)
+    return f"In row {first + n} " + _bad_id(spec.columns[f], ids[n, f], bad)
 
 
 def _bad_id(f: Field, found: Any, bad: int) -> str:

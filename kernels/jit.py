@@ -26,7 +26,7 @@ from numba.extending import overload
 from numba.np.ufunc import parallel
 
 from . import blas_library
-from .apart import ApartCompiler
+from .apart import ApartCompiler, compiled_with_own_copies
 
 # Never nnan or ninf: they would let LLVM delete the checks for NaN and infinity.
 FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
@@ -168,6 +168,7 @@ def jit(
         return numba.njit(**options)(function)
     kernel = numba.njit(parallel=_PRANGE_ONLY if parallel is True else False, **options)(function)
     kernel.spreads_work = bool(parallel)
+    kernel._compiler.compile = compiled_with_own_copies(kernel)
     if cache_folder() is not None:
         kernel._cache = _KernelCache(function)
     return kernel

@@ -6,8 +6,8 @@ entries on the way and never stored.
 
 A dense optimizer changes every row at every step: Adam goes on moving a row by its momentum, and a
 penalty shrinks it. Rows here are changed when they are touched, so ``last`` (R,) int64 keeps up to
-which step a row has been brought, and ``settle_rows`` makes up for the steps between, either step
-by step (EXACT) or, for Adam without a penalty, by the sum of the series (LAZY).
+which step a row has been brought, and the steps between are made up for, either one by one
+(settle_exactly) or, for Adam without a penalty, by the sum of the series (settle_lazily).
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from .dense import pieces
 from .jit import jit
 from .optimizer import ADAM, ADAMW, BETA1, BETA2, EPSILON, LR, step_numbers, update_block
 
-KERNELS = ("sparse_step", "settle_rows", "segment_sums", "segment_squares")
+KERNELS = (
+    "sparse_step", "settle_lazily", "settle_exactly", "segment_sums", "segment_squares",
+)  # fmt: skip
 
 ROWWISE = 8  # behind optimizer.FTRL
-LAZY, EXACT = 0, 1
 
 ROWS = 128  # rows of the table in one task
 ELEMENTS = 2048  # of the table gathered together: with their states they stay in the first cache
@@ -224,8 +225,60 @@ def _steps(kind, settings, history, base, now, K, width, touched, p, m, v):  # t
 
 
 @jit(apart=True)
-def _settle_task(
-    task, mode, kind, settings, history, base, now, K, table, m, v, width, last, rows,
+def _late_rows(rows, now, since, last, late, touched):  # type: ignore[no-untyped-def]
+    """Those of ``rows`` that were touched after step ``since`` and before ``now``: how many.
+
+    They go to ``late`` in the order of their last steps, which go to ``touched``; from now on they
+    count as settled.
+    """
+    n = 0
+    for u in range(rows.size):
+        row, step = rows[u], last[rows[u]]
+        if step < now:
+            last[row] = now
+            if step > since:
+                place = n
+                while place > 0 and touched[place - 1] > step:
+                    late[place], touched[place] = late[place - 1], touched[place - 1]
+                    place -= 1
+                late[place], touched[place] = row, step
+                n += 1
+    return n
+
+
+@jit(apart=True)
+def _settle_lazily(task, settings, now, K, table, m, v, last, rows):  # type: ignore[no-untyped-def]
+    most = _at_once(K)
+    p, own_m, own_v = (np.empty(most * K, table.dtype), np.empty(most * K, table.dtype),
+                       np.empty(most * K, table.dtype))  # fmt: skip
+    late, touched = np.empty(most, np.int64), np.empty(most, np.int64)
+    stop = min((task + 1) * ROWS, rows.size)
+    for start in range(task * ROWS, stop, most):
+        n = _late_rows(rows[start : min(start + most, stop)], now, 0, last, late, touched)
+        if n > 0:
+            _gather(table, late[:n], K, p)
+            _gather(m, late[:n], K, own_m)
+            _gather(v, late[:n], K, own_v)
+            _series(settings, now, K, touched[:n], p, own_m, own_v)
+            _scatter(table, late[:n], K, p)
+            _scatter(m, late[:n], K, own_m)
+            _scatter(v, late[:n], K, own_v)
+
+
+@jit(parallel=True)
+def settle_lazily(settings, now, K, table, m, v, last, rows):  # type: ignore[no-untyped-def]
+    """Bring different ``rows`` of Adam's table, which missed steps, to about where they would be.
+
+    The moves of the missed steps are taken together (see ``series_numbers``); for the arguments
+    see sparse_step. A row whose last step is 0 was never touched and does not move.
+    """
+    for task in prange(pieces(rows.size, ROWS)):  # each task owns ROWS rows of the table
+        _settle_lazily(np.int64(task), settings, now, K, table, m, v, last, rows)
+
+
+@jit(apart=True)
+def _settle_exactly(
+    task, kind, settings, history, base, now, K, table, m, v, width, last, rows,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     most = _at_once(K)
     p = np.empty(most * K, table.dtype)
@@ -233,46 +286,33 @@ def _settle_task(
     late, touched = np.empty(most, np.int64), np.empty(most, np.int64)
     stop = min((task + 1) * ROWS, rows.size)
     for start in range(task * ROWS, stop, most):
-        n = 0
-        for u in range(start, min(start + most, stop)):
-            row = rows[u]
-            if last[row] < now:
-                if mode == EXACT or last[row] > 0:
-                    place = n  # insert it where ``touched`` goes on rising
-                    while place > 0 and touched[place - 1] > last[row]:
-                        late[place], touched[place] = late[place - 1], touched[place - 1]
-                        place -= 1
-                    late[place], touched[place] = row, last[row]
-                    n += 1
-                last[row] = now
+        n = _late_rows(rows[start : min(start + most, stop)], now, -1, last, late, touched)
         if n > 0:
             _gather(table, late[:n], K, p)
             _gather(m, late[:n], K, own_m)
             _gather(v, late[:n], width, own_v)
-            if mode == EXACT:
-                _steps(kind, settings, history, base, now, K, width, touched[:n], p[: n * K],
-                       own_m[: n * K], own_v[: n * width])  # fmt: skip
-            else:
-                _series(settings, now, K, touched[:n], p, own_m, own_v)
+            _steps(
+                kind, settings, history, base, now, K, width, touched[:n], p[: n * K],
+                own_m[: n * K], own_v[: n * width],
+            )  # fmt: skip
             _scatter(table, late[:n], K, p)
             _scatter(m, late[:n], K, own_m)
             _scatter(v, late[:n], width, own_v)
 
 
 @jit(parallel=True)
-def settle_rows(
-    mode, kind, settings, history, base, now, K, table, m, v, width, last, rows
+def settle_exactly(
+    kind, settings, history, base, now, K, table, m, v, width, last, rows
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Bring different ``rows`` of a table, which missed steps, to where they are after step now.
+    """Take the steps that different ``rows`` of a table have missed, up to step now.
 
     history (steps, 4) float64: ``step_numbers`` of the steps base, base + 1, ... now, with the
-    penalty in their decay; LAZY does not read it. The other arguments are those of sparse_step.
+    penalty in their decay. The other arguments are those of sparse_step.
     """
     for task in prange(pieces(rows.size, ROWS)):  # each task owns ROWS rows of the table
-        _settle_task(
-            np.int64(task), mode, kind, settings, history, base, now, K, table, m, v, width, last,
-            rows,
-        )  # fmt: skip
+        _settle_exactly(
+            np.int64(task), kind, settings, history, base, now, K, table, m, v, width, last, rows
+        )
 
 
 @jit(apart=True)

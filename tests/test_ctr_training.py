@@ -85,10 +85,10 @@ def test_weights_count_rows_as_often_as_they_say(spec):
 
 def test_a_bad_id_is_found_before_the_first_step(spec):
     model = fastdl.DeepFM(spec, 4, (8,))
-    x, t, _ = log(300)
-    x["ids"][299, 2] = 20
+    x, t, _ = log(70_000)
+    x["ids"][69_999, 2] = 20
     before = model.layers[1].E.copy()
-    with pytest.raises(ValueError, match="In row 299 field 'f2' has the id 20; its table has 20"):
+    with pytest.raises(ValueError, match="In row 69999 field 'f2' has the id 20; its table has 20"):
         fastdl.Trainer(model, fastdl.Adam(0.1)).train(x, t, epochs=1, verbose=False)
     assert np.array_equal(before, model.layers[1].E)
 

@@ -42,6 +42,18 @@ def test_kernels_are_cached_in_our_folder(tmp_path):
     assert again.stdout.split()[1:] == ["1", "0"], again.stderr
 
 
+def test_the_process_that_compiles_has_the_bits_of_those_that_load(tmp_path):
+    """numba runs separate code of the helpers in the first process (see kernels/apart.py)."""
+    code = (
+        "import numpy as np, fastdl; x = np.random.default_rng(0).standard_normal((2, 20, 16));"
+        "b = fastdl.BatchNormalization(dtype='float64'); y = b.forward(x[0]);"
+        "print(y.tobytes().hex(), b.backward(x[1]).tobytes().hex())"
+    )
+    first, second = (run(code, FASTDL_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+
+
 def test_no_cache_where_nothing_can_be_written(tmp_path):
     file = tmp_path / "file"
     file.write_text("")

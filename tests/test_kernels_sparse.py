@@ -206,13 +206,11 @@ def test_settled_rows_are_where_steps_without_gradient_lead(
     t.last[...] = rng.integers(0, 8, R)
     history = history_of(kind, t.settings, 12, penalty)
     rows = rng.permutation(R)[: max(1, R // 2)]
-    kernel, twin = both("sparse", "settle_rows")
+    kernel, twin = both("sparse", "settle_exactly")
 
     def run(function):
         table, m, v, last = t.arrays()
-        function(
-            sparse.EXACT, kind, t.settings, history, 1, 11, 4, table, m, v, t.width, last, rows
-        )
+        function(kind, t.settings, history, 1, 11, 4, table, m, v, t.width, last, rows)
         return table, m, v, last
 
     one, two = two_thread_counts(lambda: run(kernel))
@@ -232,13 +230,16 @@ def test_lazy_adam_makes_up_for_the_missed_moves(missed, dtype, rng):
     numbers = getattr(kinds.step_numbers, "py_func", kinds.step_numbers)
     history = np.array([numbers(kinds.ADAM, t.settings, s) for s in range(20_001, now + 1)])
     results = []
-    for mode, function in [(sparse.LAZY, "kernel"), (sparse.LAZY, "twin"), (sparse.EXACT, "twin")]:
+    every = np.arange(300)
+    for function in both("sparse", "settle_lazily"):
         table, m, v, last = t.arrays()
-        both("sparse", "settle_rows")[function == "twin"](
-            mode, kinds.ADAM, t.settings, history, 20_001, now, 4, table, m, v, 4, last,
-            np.arange(300),
-        )  # fmt: skip
+        function(t.settings, now, 4, table, m, v, last, every)
+        assert (last == now).all()
         results.append((table, m, v))
+    table, m, v, last = t.arrays()
+    exactly = both("sparse", "settle_exactly")[1]
+    exactly(kinds.ADAM, t.settings, history, 20_001, now, 4, table, m, v, 4, last, every)
+    results.append((table, m, v))
     limits = {"rtol": 2e-3, "atol": 2e-5} if dtype == np.float32 else {"rtol": 1e-5, "atol": 1e-7}
     for kernel, twin, exact in zip(*results, strict=True):
         np.testing.assert_allclose(kernel, twin, **limits)
@@ -251,10 +252,10 @@ def test_exact_adam_leaves_out_only_steps_that_move_nothing(rng):
     t.settings[1] = 0.0
     history = history_of(kinds.ADAM, t.settings, 2000, 0.0)
     results = []
-    for function in both("sparse", "settle_rows"):
+    for function in both("sparse", "settle_exactly"):
         table, m, v, last = t.arrays()
         function(
-            sparse.EXACT, kinds.ADAM, t.settings, history, 1, 2000, 4, table, m, v, 4, last,
+            kinds.ADAM, t.settings, history, 1, 2000, 4, table, m, v, 4, last,
             np.arange(50),
         )  # fmt: skip
         results.append(table)

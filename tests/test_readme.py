@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_example_runs_as_it_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    code = re.findall(r"```python\n(.*?)```", README, re.S)[0]
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
     names: dict[str, object] = {}
     exec(code, names)
@@ -21,6 +21,15 @@ def test_the_example_runs_as_it_is_written(tmp_path, monkeypatch, capsys):
     printed = eval(capsys.readouterr().out.splitlines()[-1], {"nan": float("nan")})
     assert printed["rows"] == 5000
     assert 0.6 < printed["auc"] < 0.85
+
+
+def test_the_example_of_embeddings_runs_as_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = re.findall(r"```python\n(.*?)```", README, re.S)[1]
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert (tmp_path / "model.safetensors").is_file()
+    assert names["trainer"].history["val_auc"][-1] > 0.9
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -19,8 +19,9 @@ from fastdl.layers.table import Linear, NumericEmbedding
 class Transcription(torch.nn.Module):
     """``take(kind)``: the parameters of our next layer of that kind, as PyTorch's."""
 
-    def __init__(self, model):
+    def __init__(self, model, sparse=False):
         super().__init__()
+        self.sparse = sparse  # gradients of tables
         self.model, self.spec = model, model.spec
         self.names, self.values = [], torch.nn.ParameterList()
         self.of_layer = {}
@@ -44,11 +45,14 @@ class Transcription(torch.nn.Module):
     # ---------------------------------------------------------------- parts
     def linear(self):
         p = self.take(Linear)
-        out = p["w"][self.ids].sum(1) + p["b"]
+        out = self.look_up(p["w"]).sum(1) + p["b"]
         return out if self.numeric is None else out + self.numeric @ p["v"]
 
     def embeddings(self):
-        return self.take(Embedding)["E"][self.ids]
+        return self.look_up(self.take(Embedding)["E"])
+
+    def look_up(self, table):
+        return F.embedding(self.ids, table, sparse=self.sparse)
 
     def fields(self):
         e = self.embeddings()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..sparse import SparseGradient
     from .base import KernelOptimizer
 
-_MODES = {"lazy": sparse_kinds.LAZY, "exact": sparse_kinds.EXACT, "touched": -1}
 _CHUNK = 1 << 20  # rows settled by one call
 
 
@@ -42,19 +41,19 @@ class TableState:
         self._make_states(table.dtype, optimizer.take_saved(key))
         layer.settlers[name] = self.settle
 
-    def _choose_mode(self) -> int:
+    def _choose_mode(self) -> str:
         """Exact where more than momentum acts on untouched rows, unless told to leave them."""
         optimizer, given = self.optimizer, self.optimizer.sparse
         decays = optimizer.weight_decay > 0 or (self.layer.penalty > 0 and self.layer.whole)
         if given != "touched" and decays:
-            return sparse_kinds.EXACT
-        return _MODES[optimizer.sparse_modes[0] if given is None else given]
+            return "exact"
+        return optimizer.sparse_modes[0] if given is None else given
 
     def _make_states(self, dtype: np.dtype[Any], saved: dict[str, np.ndarray]) -> None:
         names = self.optimizer.state_names
         sizes = {"m": self.rows * self.K if "m" in names else 0,
                  "v": self.rows * self.width if "v" in names else 0}  # fmt: skip
-        last = self.rows if self.mode >= 0 else 0
+        last = 0 if self.mode == "touched" else self.rows
         require_memory(
             sum(sizes.values()) * dtype.itemsize + last * 8, f"the optimizer's states of a table "
             f"of {self.rows:,} rows of {self.K} numbers",
@@ -83,7 +82,7 @@ class TableState:
         """State arrays by name, as checkpoints keep them; no row is settled for it."""
         found = {"m": self.m, "v": self.v, "last": self.last}
         found = {name: array for name, array in found.items() if array.size}
-        if self.mode == sparse_kinds.EXACT:
+        if self.mode == "exact":
             found["history"] = self._history[: self.now - self._base + 1]
         return found
 
@@ -92,7 +91,9 @@ class TableState:
         touched, optimizer = gradient.touched, self.optimizer
         settings, t = optimizer.settings(), optimizer.t
         with self._lock:
-            if self.mode >= 0 and self.now < t - 1:  # steps without a gradient of this table
+            if (
+                self.mode != "touched" and self.now < t - 1
+            ):  # steps without a gradient of this table
                 for missed in range(self.now + 1, t):
                     self._remember(missed, 1.0, gradient)
                 self.now = t - 1
@@ -102,12 +103,12 @@ class TableState:
                 gradient.table.reshape(-1), self.m, self.v, self.width, self.last, touched.unique,
                 touched.starts, touched.count, touched.order, gradient.entries,
             )  # fmt: skip
-            if self.mode >= 0:
+            if self.mode != "touched":
                 self._remember(t, scale, gradient)
             self.now = t
 
     def _remember(self, t: int, scale: float, gradient: SparseGradient) -> None:
-        if self.mode != sparse_kinds.EXACT:
+        if self.mode != "exact":
             return
         place = t - self._base
         if place >= len(self._history):
@@ -120,7 +121,7 @@ class TableState:
 
     def settle(self, rows: np.ndarray | None) -> None:
         """Make up for the missed steps of different ``rows``, or of all."""
-        if self.mode < 0 or self._settled == self.now:
+        if self.mode == "touched" or self._settled == self.now:
             return
         with self._lock:
             if rows is not None:
@@ -131,11 +132,14 @@ class TableState:
             self._settled, self._base = self.now, self.now + 1
 
     def _settle(self, rows: np.ndarray) -> None:
-        ops.settle_rows(
-            self.mode, self.kind, self.optimizer.settings(), self._history, self._base, self.now,
-            self.K, self.layer.raw(self.name).reshape(-1), self.m, self.v, self.width, self.last,
-            rows,
-        )  # fmt: skip
+        table, settings = self.layer.raw(self.name).reshape(-1), self.optimizer.settings()
+        if self.mode == "lazy":
+            ops.settle_lazily(settings, self.now, self.K, table, self.m, self.v, self.last, rows)
+        else:
+            ops.settle_exactly(
+                self.kind, settings, self._history, self._base, self.now, self.K, table, self.m,
+                self.v, self.width, self.last, rows,
+            )  # fmt: skip
 
 
 _step_numbers = getattr(kinds.step_numbers, "py_func", kinds.step_numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..optimizer import ADAMW, BETA1, BETA2, EPSILON, LR, WEIGHT_DECAY
-from ..sparse import EXACT, ROWS, ROWWISE
+from ..sparse import ROWS, ROWWISE
 from .optimizer import optimizer_step
 
 
@@ -26,18 +26,24 @@ def sparse_step(
         last[rows] = t
 
 
-def settle_rows(
-    mode, kind, settings, history, base, now, K, table, m, v, width, last, rows
+def settle_lazily(settings, now, K, table, m, v, last, rows):  # type: ignore[no-untyped-def]
+    """Bring ``rows`` of Adam's table, which missed steps, to about where they would be."""
+    for row in rows:
+        own = slice(row * K, (row + 1) * K)
+        if 0 < last[row] < now:
+            _series(settings, now - last[row], last[row], table[own], m[own], v[own])
+        last[row] = max(now, last[row])
+
+
+def settle_exactly(
+    kind, settings, history, base, now, K, table, m, v, width, last, rows
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Bring different ``rows`` of a table, which missed steps, to where they are after step now."""
+    """Take the steps that different ``rows`` of a table have missed, up to step now."""
     for row in rows:
         own = slice(row * K, (row + 1) * K)
         states = table[own], m[own], v[row * width : (row + 1) * width]
-        if mode == EXACT:
-            for t in range(last[row] + 1, now + 1):
-                _missed(kind, settings, history[t - base], t, *states)
-        elif 0 < last[row] < now:
-            _series(settings, now - last[row], last[row], *states)
+        for t in range(last[row] + 1, now + 1):
+            _missed(kind, settings, history[t - base], t, *states)
         last[row] = max(now, last[row])
 
 
