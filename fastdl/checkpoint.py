@@ -61,7 +61,7 @@ def network_arrays(network: Network, *, settled: bool = True) -> dict[str, np.nd
     Without ``settled``, tables are as their last touch left them: for checkpoints, which also hold
     the optimizer's account of the steps that rows have missed.
     """
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for i, layer in enumerate(network.layers):
         if settled:
             own = layer.parameters()

@@ -83,7 +83,7 @@ class Graph(Network):
             layer, parents = self.nodes[i].layer, self._parents[i]
             if layer is None or gradients[i] is None:
                 continue
-            found = layer.backward(gradients[i])
+            found: Any = layer.backward(gradients[i])
             gradients[i] = None  # free the memory
             if found is None:
                 continue

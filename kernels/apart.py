@@ -53,6 +53,8 @@ class ApartCompiler(CompilerBase):
 class OwnCopies(JITCodeLibrary):
     """Compiled code that calls nothing but its own copies of the functions compiled into it."""
 
+    _shared_module: Any
+
     def _finalize_final_module(self) -> None:
         if self._shared_module is None:  # compiled, not loaded from the cache
             self._shared_module = self._final_module.clone()  # for those that compile it in

@@ -81,7 +81,7 @@ class KernelOptimizer(Optimizer):
 
     def update(self, params: Arrays, grads: Arrays) -> None:
         """One step: every array of ``params`` is changed in place by its gradient."""
-        sparse = {key: g for key, g in grads.items() if type(g) is SparseGradient}
+        sparse: dict[str, Any] = {key: g for key, g in grads.items() if type(g) is SparseGradient}
         for key, gradient in sparse.items():
             self._table(key, gradient)
         pair = flat_pair(params, grads)

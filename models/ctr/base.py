@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -141,7 +141,8 @@ class CTRModel(Graph):
         Without it the first epoch is spent on learning that clicks are rare.
         """
         labels = as_real(t, np.dtype(np.float64), "t").reshape(-1)
-        rate = float(np.average(labels, weights=sample_weight))
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        rate = float(np.average(labels, weights=weights))
         if not 0 < rate < 1:
             raise ValueError(f"The share of clicks in t is {rate}; it needs clicks and non-clicks.")
         last = [layer for layer in self.layers if isinstance(layer, Linear | Dense)]
@@ -227,7 +228,7 @@ class Inputs:
         numeric = self.spec.numeric
         return [*(f.name for f in self.spec.columns), *numeric]  # type: ignore[misc]
 
-    def make(self, layer: type[Layer], *sizes: Any, **options: Any) -> Any:
+    def make(self, layer: Callable[..., Layer], *sizes: Any, **options: Any) -> Any:
         """A layer with dense weights: its initializer, dtype and randomness are the model's."""
         return layer(
             *sizes, initializer=self._dense, dtype=self.model.dtype, rng=self.rng, **options
