@@ -17,6 +17,7 @@ from numba import prange
 
 from .dense import pieces
 from .jit import jit
+from .math import exp
 from .optimizer import ADAM, ADAMW, BETA1, BETA2, EPSILON, LR, step_numbers, update_block
 
 KERNELS = (
@@ -148,18 +149,27 @@ def sparse_step(
         )  # fmt: skip
 
 
-@jit(inline=True)
-def series_numbers(settings, missed, touched):  # type: ignore[no-untyped-def]
-    """(rate, root, fade1, fade2) of Adam's moves in steps without a gradient after step touched.
+@jit(apart=True)
+def series_numbers(settings, now, touched, numbers):  # type: ignore[no-untyped-def]
+    """(rate, root, fade1, fade2) of Adam's moves in the steps up to now after each step touched.
 
     m and v shrink by beta1 and beta2, so the moves by r = beta1 / sqrt(beta2) where epsilon is
     small: together move * (r + r^2 + ... + r^missed). The bias corrections are taken as they were.
+    touched (n,) int64, numbers (4, n) float64.
     """
-    beta1, beta2 = settings[BETA1], settings[BETA2]
-    r = beta1 / np.sqrt(beta2)
-    terms = r * (1.0 - r**missed) / (1.0 - r) if r < 1.0 else np.float64(missed)
-    rate = settings[LR] * terms / (1.0 - beta1**touched)
-    return rate, 1.0 / np.sqrt(1.0 - beta2**touched), beta1**missed, beta2**missed
+    log1, log2 = np.log(settings[BETA1]), np.log(settings[BETA2])
+    logr = log1 - 0.5 * log2
+    r = np.exp(logr)
+    slope = settings[LR] * r / (1.0 - r)
+    rate, root, fade1, fade2 = numbers[0], numbers[1], numbers[2], numbers[3]
+    for u in range(touched.size):
+        step = np.float64(touched[u])
+        missed = np.float64(now) - step
+        terms = slope * (1.0 - exp(missed * logr)) if r < 1.0 else settings[LR] * missed
+        rate[u] = terms / (1.0 - exp(step * log1))
+        root[u] = 1.0 / np.sqrt(1.0 - exp(step * log2))
+        fade1[u] = exp(missed * log1)
+        fade2[u] = exp(missed * log2)
 
 
 @jit(apart=True)
@@ -167,11 +177,13 @@ def _series(settings, now, K, touched, p, m, v):  # type: ignore[no-untyped-def]
     """The missed moves of rows that were touched last at steps ``touched`` (n,), all at once."""
     real = p.dtype.type
     n = touched.size
+    numbers = np.empty((4, n))
+    series_numbers(settings, now, touched, numbers)
     factors = np.empty((4, n * K), p.dtype)  # one for each element, so that the loop vectorises
-    for u in range(n):
-        numbers = series_numbers(settings, now - touched[u], touched[u])
-        for i in range(4):
-            own, number = factors[i], real(numbers[i])
+    for i in range(4):
+        own = factors[i]
+        for u in range(n):
+            number = real(numbers[i, u])
             for k in range(u * K, (u + 1) * K):
                 own[k] = number
     rate, root, fade1, fade2 = factors[0], factors[1], factors[2], factors[3]
@@ -228,8 +240,7 @@ def _steps(kind, settings, history, base, now, K, width, touched, p, m, v):  # t
 def _late_rows(rows, now, since, last, late, touched):  # type: ignore[no-untyped-def]
     """Those of ``rows`` that were touched after step ``since`` and before ``now``: how many.
 
-    They go to ``late`` in the order of their last steps, which go to ``touched``; from now on they
-    count as settled.
+    They go to ``late``, their last steps to ``touched``; from now on they count as settled.
     """
     n = 0
     for u in range(rows.size):
@@ -237,13 +248,21 @@ def _late_rows(rows, now, since, last, late, touched):  # type: ignore[no-untype
         if step < now:
             last[row] = now
             if step > since:
-                place = n
-                while place > 0 and touched[place - 1] > step:
-                    late[place], touched[place] = late[place - 1], touched[place - 1]
-                    place -= 1
-                late[place], touched[place] = row, step
+                late[n], touched[n] = row, step
                 n += 1
     return n
+
+
+@jit(apart=True)
+def _sort_by_step(late, touched):  # type: ignore[no-untyped-def]
+    """Insertion sort of both by ``touched``."""
+    for i in range(1, late.size):
+        row, step = late[i], touched[i]
+        place = i
+        while place > 0 and touched[place - 1] > step:
+            late[place], touched[place] = late[place - 1], touched[place - 1]
+            place -= 1
+        late[place], touched[place] = row, step
 
 
 @jit(apart=True)
@@ -288,6 +307,7 @@ def _settle_exactly(
     for start in range(task * ROWS, stop, most):
         n = _late_rows(rows[start : min(start + most, stop)], now, -1, last, late, touched)
         if n > 0:
+            _sort_by_step(late[:n], touched[:n])
             _gather(table, late[:n], K, p)
             _gather(m, late[:n], K, own_m)
             _gather(v, late[:n], width, own_v)

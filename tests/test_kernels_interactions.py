@@ -72,3 +72,38 @@ def test_attention_of_large_scores(dtype):
         out, p = np.empty_like(q), np.empty((1, 1, 2, 2), dtype)
         function(1, 1.0, q, k, v, p, out)
         np.testing.assert_allclose(out, [[[1, 2, 3], [1, 2, 3]]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("N", "D"), [(1, 1), (5, 3), (300, 97)])
+@pytest.mark.parametrize("shared", [True, False])
+def test_gate(N, D, shared, dtype, rng, two_thread_counts):
+    x, dout = rng.standard_normal((2, N, D)).astype(dtype)
+    g = 3 * rng.standard_normal((1 if shared else N, D)).astype(dtype)
+    limits = scaled(dtype, 10)
+    compare("fusion", "gate_forward", (g, x, g, x), [2, 3], two_thread_counts, **limits)
+    gate = 2 / (1 + np.exp(-g))
+    dg = np.empty((-(-N // ROWS) if shared else N, D), dtype)
+    limits = scaled(dtype, 100 * np.sqrt(N))
+    arguments = (gate, x, dout, dg, x)
+    compare("fusion", "gate_backward", arguments, [3, 4], two_thread_counts, **limits)
+
+
+@pytest.mark.parametrize(
+    ("N", "heads", "left", "right"),
+    [(1, 1, 1, 1), (5, 2, 3, 4), (300, 1, 150, 90), (300, 3, 20, 7)],
+)
+def test_bilinear(N, heads, left, right, dtype, rng, two_thread_counts):
+    x, y = (rng.standard_normal((N, heads * d)).astype(dtype) for d in (left, right))
+    w1, w2 = (rng.standard_normal(heads * d).astype(dtype) for d in (left, right))
+    W = rng.standard_normal((heads, left, right)).astype(dtype)
+    b, dout = rng.standard_normal(1).astype(dtype), rng.standard_normal(N).astype(dtype)
+    limits = scaled(dtype, 100 * np.sqrt(heads * left * right))
+    arguments = (x, y, w1, w2, b, W, y, dout)
+    compare("fusion", "bilinear_forward", arguments, [6, 7], two_thread_counts, **limits)
+    u = np.concatenate([a @ M for a, M in zip(np.split(x, heads, 1), W, strict=True)], axis=1)
+    parts1, parts2 = (np.empty((-(-N // ROWS), heads * d), dtype) for d in (left, right))
+    limits = scaled(dtype, 100 * np.sqrt(left * right + N))
+    compare(
+        "fusion", "bilinear_backward", (x, y, w1, w2, W, u, dout, y, x, y, W, parts1, parts2),
+        [7, 8, 9, 10, 11, 12], two_thread_counts, **limits,
+    )  # fmt: skip

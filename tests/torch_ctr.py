@@ -171,8 +171,10 @@ class Transcription(torch.nn.Module):
         return p["b"] + x @ p["w1"] + y @ p["w2"] + bilinear
 
     def gated(self, flat):
-        gate = self.dense(self.hidden(self.take(Constant)["c"], self.model.gate_hidden))
-        return 2 * torch.sigmoid(gate) * flat
+        context = self.take(Constant)["c"]
+        for _ in self.model.gate_hidden:
+            context = torch.relu(self.dense(context))
+        return 2 * torch.sigmoid(self.dense(context)) * flat
 
 
 def pairs(e, lower=False):

@@ -9,8 +9,9 @@ from numpy.typing import DTypeLike
 
 from ..config import resolve_dtype
 from ..initializers import Normal, Xavier, get_initializer
+from ..kernels.dense import ROWS
 from ..validation import check_size
-from .base import Layer, required
+from .base import Layer, ops, required
 
 
 class SelectFields(Layer):
@@ -36,7 +37,7 @@ class SelectFields(Layer):
 
 
 class Constant(Layer):
-    """A learned vector c (1, dim) for every row, whatever the input: (N, dim)."""
+    """A learned vector c (1, dim), whatever the input: one row, which ``Gate`` takes for all."""
 
     parameter_names = ("c",)
     config_names = ("dim",)
@@ -54,29 +55,39 @@ class Constant(Layer):
         self.dc: np.ndarray | None = None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """c for each row of x."""
-        return np.repeat(self.c, len(x), axis=0)
+        """c, (1, dim)."""
+        return self.c.copy()
 
     def backward(self, dout: np.ndarray) -> None:  # type: ignore[override]
         """Keeps dc; x has no part in it."""
-        self.dc = dout.sum(axis=0, keepdims=True)
+        self.dc = dout
 
 
 class Gate(Layer):
-    """2 sigmoid(g) x for g, x (N, D): gates that begin at 1 (Mao et al. 2023, FinalMLP)."""
+    """2 sigmoid(g) x for x (N, D) and g (N, D) or (1, D): gates that begin at 1.
+
+    Mao et al. 2023, FinalMLP.
+    """
 
     _saved: Any = None
 
     def forward(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:  # type: ignore[override]
         """The gated x."""
-        gate = 2 / (1 + np.exp(-g))
+        if g.shape[1:] != x.shape[1:] or len(g) not in (1, len(x)):
+            raise ValueError(f"Gate got g {g.shape} and x {x.shape}; expected as many columns.")
+        gate, out = np.empty_like(g), np.empty_like(x)
+        ops.gate_forward(g, x, gate, out)
         self._saved = gate, x
-        return gate * x
+        return out
 
     def backward(self, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
         """(dg, dx)."""
         gate, x = required(self._saved, self)
-        return dout * x * gate * (1 - gate / 2), dout * gate
+        shared = len(gate) == 1
+        dg = np.empty((-(-len(x) // ROWS) if shared else len(x), x.shape[1]), x.dtype)
+        dx = np.empty_like(x)
+        ops.gate_backward(gate, x, dout, dg, dx)
+        return dg.sum(axis=0, keepdims=True) if shared else dg, dx
 
 
 class BilinearFusion(Layer):
@@ -113,26 +124,24 @@ class BilinearFusion(Layer):
 
     def forward(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:  # type: ignore[override]
         """(N, 1)."""
-        xs, ys = self._cut(x), self._cut(y)
-        xw = xs @ self.W  # (heads, N, D2 / heads)
-        self._saved = x, y, xs, ys, xw
-        bilinear = np.einsum("hnb,hnb->n", xw, ys)[:, None]
-        return self.b + x @ self.w1 + y @ self.w2 + bilinear
+        u, out = np.empty_like(y), np.empty((len(x), 1), self.dtype)
+        ops.bilinear_forward(
+            x, y, self.w1.reshape(-1), self.w2.reshape(-1), self.b.reshape(-1), self.W, u,
+            out.reshape(-1),
+        )  # fmt: skip
+        self._saved = x, y, u
+        return out
 
     def backward(self, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
-        """(dx, dy)."""
-        x, y, xs, ys, xw = required(self._saved, self)
+        """(dx, dy); keeps dw1, dw2, dW and db."""
+        x, y, u = required(self._saved, self)
+        dx, dy, du, self.dW = (np.empty_like(array) for array in (x, y, y, self.W))
+        parts = -(-len(x) // ROWS)
+        dw1, dw2 = np.empty((parts, self.left), x.dtype), np.empty((parts, self.right), x.dtype)
+        ops.bilinear_backward(
+            x, y, self.w1.reshape(-1), self.w2.reshape(-1), self.W, u, dout.reshape(-1), du, dx,
+            dy, self.dW, dw1, dw2,
+        )  # fmt: skip
+        self.dw1, self.dw2 = dw1.sum(axis=0)[:, None], dw2.sum(axis=0)[:, None]
         self.db = dout.sum(axis=0, keepdims=True)
-        self.dw1, self.dw2 = x.T @ dout, y.T @ dout
-        scaled = ys * dout
-        self.dW = xs.transpose(0, 2, 1) @ scaled
-        dx = self._join(scaled @ self.W.transpose(0, 2, 1)) + dout @ self.w1.T
-        dy = self._join(xw * dout) + dout @ self.w2.T
         return dx, dy
-
-    def _cut(self, x: np.ndarray) -> np.ndarray:
-        """(N, D) as (heads, N, D / heads)."""
-        return x.reshape(len(x), self.heads, -1).transpose(1, 0, 2)
-
-    def _join(self, x: np.ndarray) -> np.ndarray:
-        return x.transpose(1, 0, 2).reshape(x.shape[1], -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from fastdl.graph import Node
+from fastdl.layers import ReLU
 from fastdl.layers.combine import Concat, Flatten, Reshape
 from fastdl.layers.fusion import BilinearFusion, Constant, Gate, SelectFields
 from fastdl.layers.interaction import DotInteraction
@@ -75,5 +76,6 @@ class FinalMLP(CTRModel):
             context, inputs = Flatten()(SelectFields(places)(e)), len(places) * K
         else:
             context, inputs = x.make(Constant, K)(flat), K
-        return x.dense(x.hidden(context, inputs, self.gate_hidden), [inputs, *self.gate_hidden][-1],
-                       width)  # fmt: skip
+        for hidden in self.gate_hidden:
+            context, inputs = ReLU()(x.dense(context, inputs, hidden)), hidden
+        return x.dense(context, inputs, width)
