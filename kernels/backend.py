@@ -17,7 +17,7 @@ BACKENDS = ("numba", "numpy")
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
     "activation", "attention", "batchnorm", "cin", "coalesce", "cross", "dense", "dropout",
-    "embedding", "fusion", "gather", "interaction", "layernorm", "loss", "matmul", "mlp",
+    "embedding", "fusion", "gather", "interaction", "layernorm", "loss", "matmul", "metrics", "mlp",
     "optimizer", "sparse",
 )  # fmt: skip
 

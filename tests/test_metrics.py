@@ -16,6 +16,9 @@ from fastdl import metrics
 Case = tuple[np.ndarray, np.ndarray, np.ndarray]
 WEIGHTED = [
     metrics.roc_auc,
+    metrics.average_precision,
+    metrics.pr_auc,
+    lambda y, p, w=None: metrics.grouped_auc(y, p, np.zeros(len(y)), w),
     metrics.log_loss,
     metrics.normalized_entropy,
     metrics.calibration_ratio,
@@ -58,6 +61,7 @@ def test_equal_to_scikit_learn(case: Case, weighted: bool) -> None:
         "log_loss": sklearn.log_loss(y, p, sample_weight=weight),
         "brier": sklearn.brier_score_loss(y, p, sample_weight=weight),
         "accuracy": sklearn.accuracy_score(y, p > 0.5, sample_weight=weight),
+        "average_precision": sklearn.average_precision_score(y, p, sample_weight=weight),
         "base_rate": np.average(y, weights=weight),
         "calibration": np.average(p, weights=weight) / np.average(y, weights=weight),
     }
@@ -67,6 +71,69 @@ def test_equal_to_scikit_learn(case: Case, weighted: bool) -> None:
     ours = metrics.evaluate(label, p, weight)
     for name, value in expected.items():
         np.testing.assert_allclose(ours[name], value, rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases(), st.booleans())
+def test_pr_auc_is_the_trapezoidal_area_of_scikit_learns_curve(case: Case, weighted: bool) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    label, p, w = case
+    weight = w if weighted else None
+    precision, recall, _ = sklearn.precision_recall_curve(label, p, sample_weight=weight)
+    ours = metrics.pr_auc(label, p, weight)
+    np.testing.assert_allclose(ours, sklearn.auc(recall, precision), rtol=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases(), st.booleans(), st.sampled_from(["f4", "f8"]), st.sampled_from([1, 3, 40]))
+def test_grouped_auc_is_the_mean_of_the_groups(
+    case: Case, weighted: bool, dtype: str, groups: int
+) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    label, p, w = case
+    y, p = label.astype(bool), p.astype(dtype)
+    w = w if weighted else np.ones(len(y))
+    users = np.random.default_rng(len(y)).integers(0, groups, len(y))
+    users[:2] = 0
+    aucs, rows, clicks = [], [], []
+    for user in np.unique(users):
+        own = (users == user) & (w > 0)
+        if len(set(y[own])) == 2:
+            aucs.append(sklearn.roc_auc_score(y[own], p[own], sample_weight=w[own]))
+            rows.append(w[own].sum())
+            clicks.append((w * y)[own].sum())
+    names = np.array([f"user {user}" for user in users])
+    for weighting, weights in {"rows": rows, "clicks": clicks, "equal": None}.items():
+        ours = metrics.grouped_auc(y, p, names, w if weighted else None, weighting=weighting)
+        np.testing.assert_allclose(ours, np.average(aucs, weights=weights), rtol=1e-11)
+
+
+def test_grouped_auc_names_what_is_wrong() -> None:
+    y, p = [0, 1, 1], [0.1, 0.2, 0.3]
+    with pytest.raises(ValueError, match="None of the 3 groups"):
+        metrics.grouped_auc(y, p, [1, 2, 3])
+    with pytest.raises(ValueError, match="one value a row"):
+        metrics.grouped_auc(y, p, [1, 2])
+    with pytest.raises(ValueError, match="NaN"):
+        metrics.grouped_auc(y, p, [1.0, 1.0, math.nan])
+    with pytest.raises(ValueError, match="expected rows, clicks, equal"):
+        metrics.grouped_auc(y, p, [1, 1, 1], weighting="users")
+
+
+def test_auc_is_exact_where_sums_of_ranks_in_float32_are_not() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.integers(0, 1 << 20, 3_000_000).astype(np.float32) / (1 << 20)
+    y = rng.random(len(p)) < 0.3
+    by_level = [np.bincount((p[which] * (1 << 20)).astype(int), minlength=1 << 20)
+                for which in (y, ~y)]  # fmt: skip
+    below = np.cumsum(by_level[1]) - by_level[1]
+    twice = int(np.sum(by_level[0] * (2 * below + by_level[1])))
+    clicks, others = int(y.sum()), int((~y).sum())
+    assert metrics.roc_auc(y, p) == twice / (2 * clicks * others)
+
+
+def test_minus_zero_is_zero() -> None:
+    assert metrics.roc_auc([0, 1], [0.0, -0.0]) == 0.5
 
 
 @settings(max_examples=100, deadline=None)
@@ -173,7 +240,15 @@ def test_evaluate_can_be_written_as_json_and_counts_rows() -> None:
     result = metrics.evaluate(y, p, [2, 1, 1, 1])
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert list(result) == [
-        *("rows", "clicks", "base_rate", "auc", "log_loss", "base_rate_log_loss"),
+        *(
+            "rows",
+            "clicks",
+            "base_rate",
+            "auc",
+            "average_precision",
+            "log_loss",
+            "base_rate_log_loss",
+        ),
         *("normalized_entropy", "calibration", "ece", "brier", "accuracy"),
     ]
     assert (result["rows"], result["clicks"], result["base_rate"]) == (4, 1, 0.4)
