@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import initializers, losses, metrics, schedules
+from . import calibration, initializers, losses, metrics, schedules
 from .callbacks import (
     Callback,
     Checkpoint,
@@ -117,6 +117,7 @@ __all__ = [
     "Trainer",
     "WideAndDeep",
     "__version__",
+    "calibration",
     "get_backend",
     "get_default_dtype",
     "get_num_threads",

@@ -187,6 +187,10 @@ class WarmUp(Schedule):
         return {"class": "WarmUp", "config": config}
 
 
+# what ReduceOnPlateau may watch, and which way is better
+MONITORS = {"val_loss": "min", "loss": "min", "val_accuracy": "max", "val_auc": "max"}
+
+
 @dataclass
 class ReduceOnPlateau(Schedule):
     """Multiplies the rate by ``factor`` when the epoch's metric has stopped improving.
@@ -196,6 +200,10 @@ class ReduceOnPlateau(Schedule):
     in a row without a better one reduce the rate, not below ``minimum``, and ``cooldown`` epochs
     after that are not counted. A change of at most ``eps`` is not made. The same rules as
     torch.optim.lr_scheduler.ReduceLROnPlateau, except that NaN and infinity are a ValueError.
+
+    ``monitor`` is the column of the Trainer's history that it is given: "val_loss" (without
+    validation data the loss), "val_auc" or "val_accuracy". ``mode`` says whether "min" or "max" is
+    better; by default that follows from monitor.
 
     >>> schedule = ReduceOnPlateau(0.1, factor=0.5, patience=1)
     >>> for loss in (0.7, 0.6, 0.6, 0.6):
@@ -211,8 +219,9 @@ class ReduceOnPlateau(Schedule):
     threshold_mode: str = "rel"
     cooldown: int = 0
     minimum: float = 0.0
-    mode: str = "min"
+    mode: str | None = None
     eps: float = field(default=1e-8, kw_only=True)
+    monitor: str = field(default="val_loss", kw_only=True)
     _rate: float = field(init=False, repr=False)
     _best: float | None = field(init=False, repr=False, default=None)
     _bad_epochs: int = field(init=False, repr=False, default=0)
@@ -228,6 +237,12 @@ class ReduceOnPlateau(Schedule):
         self.cooldown = _integer(self, "cooldown", self.cooldown, 0)
         self.minimum = _minimum(self, self.minimum, self.lr)
         self.eps = _not_negative(self, "eps", self.eps)
+        if self.monitor not in MONITORS:
+            raise ValueError(
+                f"ReduceOnPlateau: monitor must be one of {', '.join(MONITORS)}, "
+                f"got {self.monitor!r}."
+            )
+        self.mode = MONITORS[self.monitor] if self.mode is None else self.mode
         for name, allowed in (("threshold_mode", ("rel", "abs")), ("mode", ("min", "max"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(

@@ -74,6 +74,7 @@ class Trainer:
         rng: np.random.Generator | None = None,
         loss_at: str | None = None,
         sample_weight: ArrayLike | None = None,
+        val_sample_weight: ArrayLike | None = None,
         verbose: bool = True,
         resume: str | PathLike[str] | None = None,
     ) -> None:
@@ -87,6 +88,7 @@ class Trainer:
         step. Validation runs in evaluation mode and prints a line unless ``verbose`` is False; it
         has an AUC where the network's output is one logit. Models with embeddings take as x what
         ``FeatureSpec.batch`` takes.
+        ``sample_weight`` and ``val_sample_weight`` (rows,) weigh the rows of means.
         ``resume`` goes on from a ``Checkpoint``'s folder, or starts there if it has none yet.
 
         Raises ValueError or TypeError for data and options that do not fit, and DivergedError
@@ -97,7 +99,7 @@ class Trainer:
         if loss_at not in ("after", "before"):
             raise ValueError(f"loss_at is {loss_at!r}; expected 'after' or 'before'.")
         data = _Data(self.network, x_train, t_train, sample_weight)
-        validation = _validation_data(self.network, x_val, t_val)
+        validation = _validation_data(self.network, x_val, t_val, val_sample_weight)
         batch = min(check_size(batch_size, "batch_size"), data.rows)
         steps = data.rows // batch if drop_last else -(-data.rows // batch)
         settings = {
@@ -154,9 +156,7 @@ class Trainer:
             column.append(value)
         schedule = getattr(self.optimizer, "schedule", None)
         if schedule is not None:
-            watched = getattr(schedule, "monitor", "val_loss")
-            value = run.history[watched][-1]
-            schedule.update(loss if value is None else value)
+            self._tell(schedule, run, loss, validation is not None)
         if verbose:
             line = f"Epoch {run.epoch}/{run.epochs} - Loss: {loss:.4f}"
             if val_loss is not None:
@@ -167,8 +167,24 @@ class Trainer:
         for callback in run.callbacks:
             callback.on_epoch(run)
 
+    def _tell(self, schedule: Any, run: Run, loss: float, validated: bool) -> None:
+        """Give a schedule the epoch's figure that it watches."""
+        watched = getattr(schedule, "monitor", "val_loss")
+        value = run.history[watched][-1]
+        if value is None and watched == "val_loss":
+            value = loss
+        elif value is None and not (validated and isinstance(self.network, Graph)):
+            raise ValueError(
+                f"{schedule!r} watches {watched}, which this run does not have; pass x_val and "
+                "t_val to a network with one logit as its output, or monitor='val_loss'."
+            )
+        if value is not None:  # else validation rows of one class: there was a warning
+            schedule.update(value)
 
-def evaluate(network: Any, x: Any, t: ArrayLike) -> tuple[float, float, float | None]:
+
+def evaluate(
+    network: Any, x: Any, t: ArrayLike, sample_weight: np.ndarray | None = None
+) -> tuple[float, float, float | None]:
     """(mean loss, accuracy, AUC) in evaluation mode, in batches of bounded memory.
 
     The AUC is None where the output is not the one logit of a click, and, with a warning, where
@@ -176,9 +192,12 @@ def evaluate(network: Any, x: Any, t: ArrayLike) -> tuple[float, float, float | 
     """
     with evaluation(network):
         if not _has_our_methods(network) and not isinstance(network, Graph):
+            if sample_weight is not None:
+                raise ValueError("val_sample_weight needs a network with fastdl's own methods.")
             return float(network.loss(x, t)), float(network.accuracy(x, t)), None
         x, t = _as_rows(network, x), np.asarray(t)
         total = hits = 0.0
+        weights = sample_weight
         most = PASS
         plan = network.plan()
         if plan is not None and plan.is_small(ROWS):
@@ -186,15 +205,18 @@ def evaluate(network: Any, x: Any, t: ArrayLike) -> tuple[float, float, float | 
         logits = []
         for start in range(0, len(x), most):
             rows = slice(start, start + most)
-            out, loss = _outputs_and_loss(network, x[rows], t[rows])
+            own = None if weights is None else weights[rows]
+            out, loss = _outputs_and_loss(network, x[rows], t[rows], own)
             total += loss
-            hits += float(np.sum(classes_of_output(out) == classes_of_target(t[rows], len(out))))
+            right = classes_of_output(out) == classes_of_target(t[rows], len(out))
+            hits += float(np.sum(right if own is None else own[right]))
             if isinstance(network.loss_layer, SigmoidCrossEntropy) and out.size == len(out):
                 logits.append(out.reshape(-1).astype(np.float64))
-    return total / len(x), hits / len(x), _auc(logits, t)
+    weight = len(x) if weights is None else float(np.sum(weights))
+    return total / weight, hits / weight, _auc(logits, t, weights)
 
 
-def _auc(logits: list[np.ndarray], t: np.ndarray) -> float | None:
+def _auc(logits: list[np.ndarray], t: np.ndarray, weights: np.ndarray | None) -> float | None:
     labels = t.reshape(-1)
     if not logits or not np.isin(labels, (0, 1)).all():
         return None
@@ -206,19 +228,24 @@ def _auc(logits: list[np.ndarray], t: np.ndarray) -> float | None:
         )
         return None
     with np.errstate(over="ignore"):  # a logit below -709 has probability 0
-        return roc_auc(labels, 1 / (1 + np.exp(-np.concatenate(logits))))
+        return roc_auc(labels, 1 / (1 + np.exp(-np.concatenate(logits))), weights)
 
 
-def _outputs_and_loss(network: Network, x: Any, t: np.ndarray) -> tuple[np.ndarray, float]:
-    """Outputs of a batch and the sum of its losses."""
+def _outputs_and_loss(
+    network: Network, x: Any, t: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, float]:
+    """Outputs of a batch and the weighted sum of its losses."""
     plan = network.plan()
     if plan is None or get_backend() == "numpy":
         out = network.predict(x)
-        return out, network.loss_layer.forward(out, t) * len(out)
+        if weights is None:
+            return out, network.loss_layer.forward(out, t) * len(out)
+        weight = float(np.sum(weights))
+        return out, network.loss_layer.forward(out, t, weights) * weight if weight > 0 else 0.0
     x, t = network.checked_batch(plan, x, t)
     check_values(x, t, network.loss_layer.one_hot)
     out, row_loss = plan.evaluate(x, t, network.loss_layer)
-    return out, float(row_loss.sum())
+    return out, float(np.sum(row_loss if weights is None else row_loss * weights))
 
 
 def _has_our_methods(network: Any) -> bool:
@@ -270,16 +297,20 @@ def _as_rows(network: Any, x: Any, name: str = "x") -> Any:
     return batch
 
 
-def _validation_data(network: Any, x: Any, t: ArrayLike | None) -> tuple[Any, ArrayLike] | None:
+def _validation_data(
+    network: Any, x: Any, t: ArrayLike | None, weight: ArrayLike | None
+) -> tuple[Any, ArrayLike, np.ndarray | None] | None:
     if (x is None) != (t is None):
         raise ValueError("Give both x_val and t_val, or neither.")
     if x is None or t is None:
+        if weight is not None:
+            raise ValueError("val_sample_weight was given without x_val and t_val.")
         return None
     x = _as_rows(network, x, "x_val") if isinstance(network, Graph) else x
     rows = len(x if isinstance(network, Graph) else _rows(x, "x_val"))
     if len(_rows(t, "t_val")) != rows:
         raise ValueError(f"x_val has {rows} rows, t_val {len(np.asarray(t))}.")
-    return x, t
+    return x, t, check_sample_weight(weight, rows)
 
 
 def _gatherable(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -119,3 +119,39 @@ def test_weights_that_are_saved_in_between_do_not_change_exact_training(spec, tm
                 model.save(tmp_path / "model.safetensors")
     for one, two in zip(*(m.layers[1].parameters().values() for m in models), strict=True):
         assert one.tobytes() == two.tobytes()
+
+
+def test_the_rate_falls_on_a_plateau_of_the_auc(spec):
+    model = fastdl.LogisticRegression(spec)
+    schedule = fastdl.schedules.ReduceOnPlateau(0.05, 0.1, 0, monitor="val_auc")
+    x, t, _ = log(4000)
+    trainer = fastdl.Trainer(model, fastdl.Adam(schedule))
+    trainer.train(x, t, *log(1000, 1)[:2], 12, 100, verbose=False)
+    rates, seen = trainer.history["lr"], trainer.history["val_auc"]
+    best = -np.inf
+    for epoch, auc in enumerate(seen[:-1]):
+        fell = auc <= best * (1 + schedule.threshold)
+        expected = rates[epoch] * (0.1 if fell else 1)
+        assert abs(rates[epoch + 1] - expected) < 1e-12 or expected < 1e-7
+        best = best if fell else auc
+    assert rates[-1] < rates[0]
+    with pytest.raises(ValueError, match="watches val_auc, which this run does not have"):
+        trainer.train(x, t, epochs=1, verbose=False)
+
+
+def test_weighted_validation_is_that_of_repeated_rows(spec):
+    x, t, _ = log(300)
+    x_val, t_val, _ = log(60, 1)
+    twice = {name: np.concatenate([a, a[:20]]) for name, a in x_val.items()}
+    figures = []
+    for x_v, t_v, weight in (
+        (x_val, t_val, np.where(np.arange(60) < 20, 2.0, 1.0)),
+        (twice, np.concatenate([t_val, t_val[:20]]), None),
+    ):
+        model = fastdl.FactorizationMachine(spec, 4, rng=np.random.default_rng(0))
+        trainer = fastdl.Trainer(model, fastdl.Adam(0.01))
+        trainer.train(x, t, x_v, t_v, 2, 100, verbose=False, rng=np.random.default_rng(1),
+                      val_sample_weight=weight)  # fmt: skip
+        names = ("val_loss", "val_accuracy", "val_auc")
+        figures.append([trainer.history[name] for name in names])
+    np.testing.assert_allclose(figures[0], figures[1], rtol=1e-6)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastdl import initializers
+from fastdl.calibration import Calibrator, as_calibrator
 from fastdl.config import resolve_dtype
 from fastdl.features import Batch, FeatureSpec
 from fastdl.graph import Graph, Node
@@ -98,6 +99,7 @@ class CTRModel(Graph):
         for name, value in {**self.options, **options}.items():
             setattr(self, name, value)
         self._dtype = resolve_dtype(dtype)
+        self.calibrators: list[Calibrator] = []  # applied to probabilities, in this order
         inputs = Inputs(self, embedding_initializer, initializer or Xavier("normal"), rng)
         super().__init__(self.build(inputs), SigmoidCrossEntropy(), self.prepared)
 
@@ -122,7 +124,10 @@ class CTRModel(Graph):
         return grads
 
     def predict_proba(self, x: Any, *, batch_size: int = 8192) -> np.ndarray:
-        """Probabilities of no click and click, (N, 2), in batches of bounded memory."""
+        """Probabilities of no click and click, (N, 2), in batches of bounded memory.
+
+        What ``calibrators`` holds is applied to them.
+        """
         batch = self.prepared(x)
         from fastdl.network import evaluation
 
@@ -132,8 +137,24 @@ class CTRModel(Graph):
                 rows = slice(start, start + batch_size)
                 logit = self.predict(batch[rows])
                 out[rows, 1:] = Sigmoid().forward(logit)
+        for calibrator in self.calibrators:
+            out[:, 1] = calibrator.predict(out[:, 1])
         out[:, 0] = 1 - out[:, 1]
         return out
+
+    def calibrate(
+        self, x: Any, t: ArrayLike, method: str | Calibrator = "isotonic",
+        sample_weight: ArrayLike | None = None,
+    ) -> Calibrator:  # fmt: skip
+        """Fit a calibrator on rows that were not trained on, and keep it with the model.
+
+        method: "isotonic", "platt" or "temperature", or one of ``fastdl.calibration``'s. It comes
+        behind those that are there already; ``save`` writes them all.
+        """
+        calibrator = as_calibrator(method)
+        calibrator.fit(np.asarray(t).reshape(-1), self.predict_proba(x)[:, 1], sample_weight)
+        self.calibrators.append(calibrator)
+        return calibrator
 
     def start_from_rate(self, t: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Set the bias of the output so that an untrained model predicts the share of clicks in t.
@@ -152,20 +173,27 @@ class CTRModel(Graph):
         outputs[0].b = np.full((1, 1), np.log(rate / (1 - rate)))
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments, as JSON can hold them."""
+        """The constructor's arguments and the calibrators, as JSON can hold them."""
         names = (
             "embedding_dim", "hidden", "activation", "dropout", "batch_norm", "embedding_l2",
             "embedding_l2_in_batch", "net_l2", *self.options,
         )  # fmt: skip
         found = {name: getattr(self, name) for name in names}
-        return {"spec": self.spec.to_dict(), "dtype": self._dtype.name, **found}
+        found |= {"spec": self.spec.to_dict(), "dtype": self._dtype.name}
+        if self.calibrators:
+            found["calibrators"] = [calibrator.to_dict() for calibrator in self.calibrators]
+        return found
 
     @classmethod
     def from_description(cls, config: dict[str, Any], layers: Any, loss: Any) -> CTRModel:
         """A model of this configuration with all weights 0."""
+        calibrators = [Calibrator.from_dict(known) for known in config.get("calibrators", [])]
+        config = {k: v for k, v in config.items() if k != "calibrators"}
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
         with initializers.left_at_zero():
-            return cls(**{**config, "spec": FeatureSpec.from_dict(config["spec"])})
+            model = cls(**{**config, "spec": FeatureSpec.from_dict(config["spec"])})
+        model.calibrators = calibrators
+        return model
 
 
 class Inputs:
