@@ -35,6 +35,11 @@ class Transcription(torch.nn.Module):
         self.places = {}
         self.numeric = torch.tensor(x["numeric"]) if self.spec.numeric else None
         self.ids = torch.tensor(x["ids"]) + torch.tensor(self.spec.offsets[: len(self.spec.fields)])
+        self.lists = []
+        offsets = self.spec.offsets[len(self.spec.fields) :]
+        for field, offset in zip(self.spec.sequences, offsets, strict=True):
+            values, lengths = (torch.tensor(part) for part in x[field.name])
+            self.lists.append((values + offset, torch.cumsum(lengths, 0) - lengths, field.pooling))
         return getattr(self, type(self.model).__name__)().reshape(-1)
 
     def take(self, kind):
@@ -52,7 +57,10 @@ class Transcription(torch.nn.Module):
         return self.look_up(self.take(Embedding)["E"])
 
     def look_up(self, table):
-        return F.embedding(self.ids, table, sparse=self.sparse)
+        found = F.embedding(self.ids, table, sparse=self.sparse)
+        pooled = [F.embedding_bag(values, table, starts, mode=mode, sparse=self.sparse)[:, None]
+                  for values, starts, mode in self.lists]  # fmt: skip
+        return torch.cat([found, *pooled], 1) if pooled else found
 
     def fields(self):
         e = self.embeddings()

@@ -33,7 +33,7 @@ def check(label: ArrayLike, probability: ArrayLike, sample_weight: ArrayLike | N
     _require_same_length("probability", given, labels)
     y = np.ascontiguousarray(labels != 0)
     _require_all("label", labels, labels == y, "0 or 1")
-    p = np.ascontiguousarray(given, np.float32 if given.dtype == np.float32 else np.float64)
+    p: Any = np.ascontiguousarray(given, np.float32 if given.dtype == np.float32 else np.float64)
     if not (p.min() >= 0 and p.max() <= 1):  # False for NaN
         _require_all("probability", given, (p >= 0) & (p <= 1), "in [0, 1]")
     eps = float(np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps)
@@ -49,7 +49,7 @@ def check(label: ArrayLike, probability: ArrayLike, sample_weight: ArrayLike | N
     return Data(y, p, w, eps)
 
 
-def column(name: str, values: ArrayLike) -> NDArray[Any]:
+def column(name: str, values: ArrayLike) -> np.ndarray:
     """One number a row."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
