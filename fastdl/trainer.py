@@ -474,6 +474,11 @@ def _parameters(network: Any, grads: dict[str, np.ndarray]) -> dict[str, np.ndar
 
 def _put_back(network: Any, params: dict[str, np.ndarray]) -> None:
     """Assign the parameters, for optimizers that put new arrays into the dict."""
+    if isinstance(network, Network):
+        store = network.store()
+        for key, layer, name in (*(slot[:3] for slot in store.slots), *store.tables):
+            setattr(layer, name, params[key])
+        return
     for key, array in params.items():
         name = key.rstrip("0123456789")
         setattr(network.layers[int(key[len(name) :])], name, array)

@@ -155,3 +155,23 @@ def test_weighted_validation_is_that_of_repeated_rows(spec):
         names = ("val_loss", "val_accuracy", "val_auc")
         figures.append([trainer.history[name] for name in names])
     np.testing.assert_allclose(figures[0], figures[1], rtol=1e-6)
+
+
+class Halver(fastdl.Optimizer):
+    """Puts new arrays into the dict, as the course's exercises may."""
+
+    def update(self, params, grads):
+        for key in params:
+            params[key] = params[key] - 0.1 * np.asarray(grads[key])
+
+
+@pytest.mark.parametrize("name", ["FinalMLP", "DLRM"])
+def test_any_model_trains_with_an_optimizer_of_ones_own(name, spec):
+    x, t, _ = log(200)
+    model = getattr(fastdl, name)(spec, 4, (8, 8), dtype="float64", rng=np.random.default_rng(0))
+    before = {k: v.copy() for k, v in model.parameters().items()}
+    grads = model.gradient(x, t)
+    expected = {k: before[k] - 0.1 * np.asarray(grads[k]) for k in before}
+    fastdl.Trainer(model, Halver()).train(x, t, epochs=1, batch_size=200, verbose=False)
+    for key, value in model.parameters().items():
+        np.testing.assert_allclose(value, expected[key], rtol=1e-9, atol=1e-12)

@@ -176,7 +176,7 @@ class Transcription(torch.nn.Module):
         x, y = streams
         parts = zip(*(torch.chunk(s, self.model.heads, 1) for s in streams), p["W"], strict=True)
         bilinear = sum(((a @ W) * b).sum(1, keepdim=True) for a, b, W in parts)
-        return p["b"] + x @ p["w1"] + y @ p["w2"] + bilinear
+        return p["b"] + x @ p["wx"] + y @ p["wy"] + bilinear
 
     def gated(self, flat):
         context = self.take(Constant)["c"]

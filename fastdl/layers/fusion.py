@@ -91,17 +91,17 @@ class Gate(Layer):
 
 
 class BilinearFusion(Layer):
-    """b + x w1 + y w2 + sum over heads of x_h W_h y_h, (N, 1), for x (N, D1) and y (N, D2).
+    """b + x wx + y wy + sum over heads of x_h W_h y_h, (N, 1), for x (N, D1) and y (N, D2).
 
-    Both are cut into ``heads`` equal parts. w1 (D1, 1), w2 (D2, 1), b (1, 1), and W (heads,
+    Both are cut into ``heads`` equal parts. wx (D1, 1), wy (D2, 1), b (1, 1), and W (heads,
     D1 / heads, D2 / heads). Mao et al. 2023, FinalMLP, equations 9 to 11.
     """
 
-    parameter_names = ("w1", "w2", "W", "b")
+    parameter_names = ("wx", "wy", "W", "b")
     config_names = ("left", "right", "heads")
 
-    w1: Any
-    w2: Any
+    wx: Any
+    wy: Any
     W: Any
     b: Any
 
@@ -116,8 +116,8 @@ class BilinearFusion(Layer):
         self.dtype = resolve_dtype(dtype)
         fill = get_initializer(Xavier("normal") if initializer is None else initializer)
         a, b = left // heads, right // heads
-        self.w1 = fill((left, 1), left, 1, rng, self.dtype)
-        self.w2 = fill((right, 1), right, 1, rng, self.dtype)
+        self.wx = fill((left, 1), left, 1, rng, self.dtype)
+        self.wy = fill((right, 1), right, 1, rng, self.dtype)
         self.W = fill((heads, a, b), a, b, rng, self.dtype)
         self.b = np.zeros((1, 1), self.dtype)
         self._saved: Any = None
@@ -126,22 +126,22 @@ class BilinearFusion(Layer):
         """(N, 1)."""
         u, out = np.empty_like(y), np.empty((len(x), 1), self.dtype)
         ops.bilinear_forward(
-            x, y, self.w1.reshape(-1), self.w2.reshape(-1), self.b.reshape(-1), self.W, u,
+            x, y, self.wx.reshape(-1), self.wy.reshape(-1), self.b.reshape(-1), self.W, u,
             out.reshape(-1),
         )  # fmt: skip
         self._saved = x, y, u
         return out
 
     def backward(self, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
-        """(dx, dy); keeps dw1, dw2, dW and db."""
+        """(dx, dy); keeps dwx, dwy, dW and db."""
         x, y, u = required(self._saved, self)
         dx, dy, du, self.dW = (np.empty_like(array) for array in (x, y, y, self.W))
         parts = -(-len(x) // ROWS)
         dw1, dw2 = np.empty((parts, self.left), x.dtype), np.empty((parts, self.right), x.dtype)
         ops.bilinear_backward(
-            x, y, self.w1.reshape(-1), self.w2.reshape(-1), self.W, u, dout.reshape(-1), du, dx,
+            x, y, self.wx.reshape(-1), self.wy.reshape(-1), self.W, u, dout.reshape(-1), du, dx,
             dy, self.dW, dw1, dw2,
         )  # fmt: skip
-        self.dw1, self.dw2 = dw1.sum(axis=0)[:, None], dw2.sum(axis=0)[:, None]
+        self.dwx, self.dwy = dw1.sum(axis=0)[:, None], dw2.sum(axis=0)[:, None]
         self.db = dout.sum(axis=0, keepdims=True)
         return dx, dy
