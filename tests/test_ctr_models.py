@@ -251,8 +251,10 @@ def test_sequences_with_every_pooling_and_empty_rows(rng):
     np.testing.assert_allclose((losses[0] - losses[1]) / 2e-6, slope, rtol=1e-5)
 
 
-def test_the_bias_starts_from_the_share_of_clicks():
-    model = make("DeepFM", embedding_initializer=fastdl.initializers.Normal(std=1e-9))
+@pytest.mark.parametrize("name", MODELS)
+def test_the_bias_starts_from_the_share_of_clicks(name):
+    small = fastdl.initializers.Normal(std=1e-9)
+    model = make(name, embedding_initializer=small, initializer=small)
     model.start_from_rate(np.array([1, 0, 0, 0]))
     x, _ = data(10)
     np.testing.assert_allclose(model.predict_proba(x)[:, 1], 0.25, atol=1e-6)

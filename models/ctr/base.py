@@ -26,6 +26,7 @@ from fastdl.layers import (
     Tanh,
 )
 from fastdl.layers.combine import Concat, Flatten
+from fastdl.layers.fusion import BilinearFusion
 from fastdl.layers.table import Embedding, Linear, NumericEmbedding, NumericInput
 from fastdl.losses import SigmoidCrossEntropy
 from fastdl.parameters import Gradients
@@ -166,8 +167,10 @@ class CTRModel(Graph):
         rate = float(np.average(labels, weights=weights))
         if not 0 < rate < 1:
             raise ValueError(f"The share of clicks in t is {rate}; it needs clicks and non-clicks.")
-        last = [layer for layer in self.layers if isinstance(layer, Linear | Dense)]
-        outputs = [layer for layer in last if layer.b.shape[1] == 1]
+        outputs = [
+            layer for layer in self.layers if isinstance(layer, Linear | Dense | BilinearFusion)
+            and layer.b.shape[1] == 1
+        ]  # fmt: skip
         for layer in outputs:
             layer.b = np.zeros_like(layer.b)
         outputs[0].b = np.full((1, 1), np.log(rate / (1 - rate)))
