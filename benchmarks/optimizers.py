@@ -68,13 +68,16 @@ class _Rows:
         optimizer, turn = fastdl.Adam(0.001), itertools.cycle(self.ids)
 
         def step() -> None:
-            with fastdl.use_backend(backend):
-                layer.forward(spec.batch(next(turn), layer.dtype))
-                layer.backward(self.dout)
-                optimizer.update({"E0": layer.raw("E")}, {"E0": layer.dE})
+            layer.forward(spec.batch(next(turn), layer.dtype))
+            layer.backward(self.dout)
+            optimizer.update({"E0": layer.raw("E")}, {"E0": layer.dE})
 
-        step.table = lambda: layer.raw("E")  # type: ignore[attr-defined]
-        return step
+        def twin_step() -> None:
+            with fastdl.use_backend("numpy"):
+                step()
+
+        step.table = twin_step.table = lambda: layer.raw("E")  # type: ignore[attr-defined]
+        return step if backend == "numba" else twin_step
 
     def torch(self, torch: Any, sparse: bool) -> Any:
         table = torch.nn.Parameter(torch.tensor(self.table))
@@ -100,8 +103,10 @@ def table_sides() -> dict[str, Any]:
         made["PyTorch"], made["PyTorch sparse"] = rows.torch(torch, False), rows.torch(torch, True)
     for side in made.values():
         side()
-    for side in made.values():  # after one step lazy, sparse and dense Adam are the same
-        np.testing.assert_allclose(side.table(), made["fastdl"].table(), rtol=1e-4, atol=1e-6)
+    # After one step of 1e-3 lazy, sparse and dense Adam are the same, but for gradients whose
+    # entries cancel down to the size of epsilon: how far those move hangs on the last bit.
+    for side in made.values():
+        np.testing.assert_allclose(side.table(), made["fastdl"].table(), rtol=1e-4, atol=2e-4)
     return made
 
 
