@@ -93,7 +93,8 @@ def _checksum(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> str
     crc = zlib.crc32(json.dumps(description).encode())
     for name in sorted(arrays):
         crc = zlib.crc32(f"{name}{arrays[name].shape}{arrays[name].dtype}".encode(), crc)
-        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8), crc)
+        content: Any = np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8)
+        crc = zlib.crc32(content, crc)
     return f"{crc:08x}"
 
 
