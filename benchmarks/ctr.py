@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import machine
+from common import SETTLE, machine
 from fastdl.models import ctr
 
 import fastdl
@@ -85,7 +85,7 @@ def torch_step(model, batches, sparse: bool):  # type: ignore[no-untyped-def]
 
 def timed(step) -> list[float]:  # type: ignore[no-untyped-def]
     """Seconds of each of some steps in a row, as in training; the turn's first is not counted."""
-    time.sleep(0.1)  # the other side's threads stop spinning
+    time.sleep(SETTLE)  # the other side's threads stop spinning
     found = []
     for i in range(BATCHES):
         start = time.perf_counter()
@@ -102,12 +102,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     print(machine())
-    print(f"batch {arguments.batch}, {FIELDS} fields, {arguments.ids:,} ids, 2 threads")
+    print(
+        f"batch {arguments.batch}, {FIELDS} fields, {arguments.ids:,} ids, "
+        f"{fastdl.get_num_threads()} threads"
+    )
     print("| model | fastdl | PyTorch dense | PyTorch sparse | fastdl is faster |")
     print("|---|---|---|---|---|")
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(fastdl.get_num_threads())
     batches = batches_of(arguments.batch, arguments.ids)
     for name in arguments.models.split(","):
         model = make(name, arguments.ids)

@@ -13,6 +13,7 @@ validating, after one step that is not counted.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import time
 from pathlib import Path
@@ -242,13 +243,12 @@ def main() -> None:
               f"{spec.rows:,} ids; log loss of the base rate {base:.4f}")  # fmt: skip
         print("| model | AUC | log loss | seconds | PyTorch: AUC | log loss | seconds |")
         print("|---|---|---|---|---|---|---|", flush=True)
+        small = copy.copy(log)
+        small.parts = [log.parts[0][: arguments.batch], *log.parts[1:]]
         for kind in arguments.models.split(","):
             sides = [ours, theirs] if beside else [ours]
             cells = []
             for side in sides:
-                small = Log.__new__(Log)
-                small.__dict__ |= {**log.__dict__, "parts": [
-                    log.parts[0][: arguments.batch], log.parts[1], log.parts[2]]}  # fmt: skip
                 model = model_for(kind, spec)
                 side(model, small, 1, arguments.batch)  # compiles and loads what there is
                 model = model_for(kind, spec)

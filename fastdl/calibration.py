@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .kernels.backend import ops
+from .layers import Sigmoid
 from .metrics.checks import Data, Floats, check, column, require_both_classes
 from .validation import check_number
 
@@ -113,7 +114,7 @@ class PlattScaling(Calibrator):
         self.slope, self.shift = (float(x) for x in _newton(columns, target, weights, start))
 
     def _predict(self, p: Floats) -> Floats:
-        return _sigmoid(self.slope * _log_odds(p, _EPS) + self.shift)
+        return Sigmoid().forward(self.slope * _log_odds(p, _EPS) + self.shift)
 
 
 class TemperatureScaling(Calibrator):
@@ -138,7 +139,7 @@ class TemperatureScaling(Calibrator):
         self.temperature = 1 / slope
 
     def _predict(self, p: Floats) -> Floats:
-        return _sigmoid(_log_odds(p, _EPS) / self.temperature)
+        return Sigmoid().forward(_log_odds(p, _EPS) / self.temperature)
 
 
 class IsotonicCalibration(Calibrator):
@@ -242,11 +243,6 @@ def _logit(data: Data) -> Floats:
     return _log_odds(data.p.astype(np.float64), data.eps)
 
 
-def _sigmoid(z: Floats) -> Floats:
-    tail = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, tail) / (1 + tail)
-
-
 def _newton(columns: Floats, target: Floats, weights: Floats, start: Floats) -> Floats:
     """Coefficients (k,) of the logistic regression of target (N,) on columns (k, N)."""
 
@@ -256,7 +252,7 @@ def _newton(columns: Floats, target: Floats, weights: Floats, start: Floats) -> 
 
     coefficients, now = start, loss(start)
     for _ in range(_STEPS):
-        p = _sigmoid(np.sum(coefficients[:, None] * columns, axis=0))
+        p = Sigmoid().forward(np.sum(coefficients[:, None] * columns, axis=0))
         gradient = np.sum(columns * (weights * (p - target)), axis=1)
         scaled = columns * (weights * p * (1 - p))
         hessian = np.array([[np.sum(a * b) for b in columns] for a in scaled])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .schedules import MONITORS
 from .validation import check_number, check_size
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class EarlyStopping(Callback):
         self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0,
         restore_best: bool = True,
     ) -> None:  # fmt: skip
-        if monitor not in ("val_loss", "loss", "val_accuracy", "val_auc"):
+        if monitor not in MONITORS:
             raise ValueError(
                 f"monitor is {monitor!r}; expected 'val_loss', 'loss', 'val_accuracy' or 'val_auc'."
             )
@@ -131,7 +132,7 @@ class EarlyStopping(Callback):
                 f"EarlyStopping watches {self.monitor}, which needs validation data; pass x_val "
                 "and t_val, or monitor='loss'."
             )
-        score = -value if self.monitor in ("val_accuracy", "val_auc") else value
+        score = -value if MONITORS[self.monitor] == "max" else value
         if self.best is None or score < self.best - self.min_delta:
             self.best, self.best_epoch = score, run.epoch
             if self.restore_best:

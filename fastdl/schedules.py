@@ -187,7 +187,7 @@ class WarmUp(Schedule):
         return {"class": "WarmUp", "config": config}
 
 
-# what ReduceOnPlateau may watch, and which way is better
+# columns of the history that can be watched, by early stopping too, and which way is better
 MONITORS = {"val_loss": "min", "loss": "min", "val_accuracy": "max", "val_auc": "max"}
 
 

@@ -16,6 +16,7 @@ from .features import Batch
 from .graph import Graph
 from .kernels.backend import get_backend, ops
 from .kernels.dense import PASS, ROWS
+from .layers import Sigmoid
 from .losses import Loss, SigmoidCrossEntropy
 from .metrics import roc_auc
 from .network import Network, classes_of_output, classes_of_target, evaluation
@@ -195,9 +196,8 @@ def evaluate(
             if sample_weight is not None:
                 raise ValueError("val_sample_weight needs a network with fastdl's own methods.")
             return float(network.loss(x, t)), float(network.accuracy(x, t)), None
-        x, t = _as_rows(network, x), np.asarray(t)
+        x, t = (network.prepare(x) if isinstance(network, Graph) else _rows(x, "x")), np.asarray(t)
         total = hits = 0.0
-        weights = sample_weight
         most = PASS
         plan = network.plan()
         if plan is not None and plan.is_small(ROWS):
@@ -205,15 +205,15 @@ def evaluate(
         logits = []
         for start in range(0, len(x), most):
             rows = slice(start, start + most)
-            own = None if weights is None else weights[rows]
+            own = None if sample_weight is None else sample_weight[rows]
             out, loss = _outputs_and_loss(network, x[rows], t[rows], own)
             total += loss
             right = classes_of_output(out) == classes_of_target(t[rows], len(out))
             hits += float(np.sum(right if own is None else own[right]))
             if isinstance(network.loss_layer, SigmoidCrossEntropy) and out.size == len(out):
                 logits.append(out.reshape(-1).astype(np.float64))
-    weight = len(x) if weights is None else float(np.sum(weights))
-    return total / weight, hits / weight, _auc(logits, t, weights)
+    weight = len(x) if sample_weight is None else float(np.sum(sample_weight))
+    return total / weight, hits / weight, _auc(logits, t, sample_weight)
 
 
 def _auc(logits: list[np.ndarray], t: np.ndarray, weights: np.ndarray | None) -> float | None:
@@ -227,8 +227,7 @@ def _auc(logits: list[np.ndarray], t: np.ndarray, weights: np.ndarray | None) ->
             stacklevel=2,
         )
         return None
-    with np.errstate(over="ignore"):  # a logit below -709 has probability 0
-        return roc_auc(labels, 1 / (1 + np.exp(-np.concatenate(logits))), weights)
+    return roc_auc(labels, Sigmoid().forward(np.concatenate(logits)), weights)
 
 
 def _outputs_and_loss(
@@ -286,7 +285,7 @@ def _rows(values: ArrayLike, name: str) -> np.ndarray:
     return array
 
 
-def _as_rows(network: Any, x: Any, name: str = "x") -> Any:
+def _as_rows(network: Any, x: Any, name: str) -> Any:
     """x with rows that can be counted and taken: an array, or a graph's batch of features."""
     if not isinstance(network, Graph):
         return _rows(x, name)
@@ -306,11 +305,11 @@ def _validation_data(
         if weight is not None:
             raise ValueError("val_sample_weight was given without x_val and t_val.")
         return None
-    x = _as_rows(network, x, "x_val") if isinstance(network, Graph) else x
-    rows = len(x if isinstance(network, Graph) else _rows(x, "x_val"))
+    checked = _as_rows(network, x, "x_val")
+    rows = len(checked)
     if len(_rows(t, "t_val")) != rows:
         raise ValueError(f"x_val has {rows} rows, t_val {len(np.asarray(t))}.")
-    return x, t, check_sample_weight(weight, rows)
+    return checked if isinstance(network, Graph) else x, t, check_sample_weight(weight, rows)
 
 
 def _gatherable(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -268,8 +268,8 @@ def _sort_by_step(late, touched):  # type: ignore[no-untyped-def]
 @jit(apart=True)
 def _settle_lazily(task, settings, now, K, table, m, v, last, rows):  # type: ignore[no-untyped-def]
     most = _at_once(K)
-    p, own_m, own_v = (np.empty(most * K, table.dtype), np.empty(most * K, table.dtype),
-                       np.empty(most * K, table.dtype))  # fmt: skip
+    p = np.empty(most * K, table.dtype)
+    own_m, own_v = _buffer(m, most, K), _buffer(v, most, K)
     late, touched = np.empty(most, np.int64), np.empty(most, np.int64)
     stop = min((task + 1) * ROWS, rows.size)
     for start in range(task * ROWS, stop, most):

@@ -91,9 +91,7 @@ class TableState:
         touched, optimizer = gradient.touched, self.optimizer
         settings, t = optimizer.settings(), optimizer.t
         with self._lock:
-            if (
-                self.mode != "touched" and self.now < t - 1
-            ):  # steps without a gradient of this table
+            if self.mode != "touched" and self.now < t - 1:  # steps had no gradient of this table
                 for missed in range(self.now + 1, t):
                     self._remember(missed, 1.0, gradient)
                 self.now = t - 1
