@@ -33,15 +33,16 @@ def _count_digits(packed, shift, counts):  # type: ignore[no-untyped-def]
     for digit in range(counts.size):
         counts[digit] = 0
     for i in range(packed.size):
-        counts[np.int64((packed[i] >> shift) & MASK)] += 1
+        counts[(packed[i] >> shift) & MASK] += 1
 
 
 @jit(apart=True)
 def _scatter(packed, shift, places, out):  # type: ignore[no-untyped-def]
     for i in range(packed.size):
-        digit = np.int64((packed[i] >> shift) & MASK)
-        out[places[digit]] = packed[i]
-        places[digit] += 1
+        digit = (packed[i] >> shift) & MASK
+        place = places[digit]
+        out[np.uint64(place)] = packed[i]
+        places[digit] = place + 1
 
 
 @jit(apart=True)

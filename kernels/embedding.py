@@ -88,7 +88,7 @@ def _sums(weights, rows, start, stop, out):  # type: ignore[no-untyped-def]
         own = rows[b]
         total = weights.dtype.type(0)
         for f in range(F):
-            total += weights[own[f]]
+            total += weights[np.uint64(own[f])]  # a signed index is looked at for its sign
         out[b] = total
 
 

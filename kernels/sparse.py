@@ -38,35 +38,53 @@ def _own(state, row, K):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _sum_entries(values, order, start, stop, out):  # type: ignore[no-untyped-def]
-    K = out.size
-    first = values[order[start]]
-    for k in range(K):
-        out[k] = first[k]
-    for i in range(start + 1, stop):
-        entry = values[order[i]]
-        for k in range(K):
-            out[k] += entry[k]
+def _sum_entries(values, order, starts, first, stop, K, out):  # type: ignore[no-untyped-def]
+    """The gradients of rows first to stop, one behind the other in ``out``; values is flat.
+
+    Indices are unsigned: numba looks at every signed one whether it counts from the end, which
+    here takes longer than the sums.
+    """
+    width, place = np.uint64(K), np.uint64(0)
+    for u in range(np.uint64(first), np.uint64(stop)):
+        begin, end = np.uint64(starts[u]), np.uint64(starts[u + np.uint64(1)])
+        source = np.uint64(order[begin]) * width
+        if K == 1:
+            total = values[source]
+            for i in range(begin + np.uint64(1), end):
+                total += values[np.uint64(order[i])]
+            out[place] = total
+        else:
+            for k in range(width):
+                out[place + k] = values[source + k]
+            for i in range(begin + np.uint64(1), end):
+                source = np.uint64(order[i]) * width
+                for k in range(width):
+                    out[place + k] += values[source + k]
+        place += width
 
 
 @jit(apart=True)
 def _gather(flat, rows, K, out):  # type: ignore[no-untyped-def]
     """Rows of a table or state, one behind the other; nothing where there is no such state."""
     if flat.size > 0:
-        for u in range(rows.size):
-            source, target = _own(flat, rows[u], K), _own(out, u, K)
-            for k in range(K):
-                target[k] = source[k]
+        width, target = np.uint64(K), np.uint64(0)
+        for u in range(np.uint64(rows.size)):
+            source = np.uint64(rows[u]) * width
+            for k in range(width):
+                out[target + k] = flat[source + k]
+            target += width
 
 
 @jit(apart=True)
 def _scatter(flat, rows, K, values):  # type: ignore[no-untyped-def]
     """The way back."""
     if flat.size > 0:
-        for u in range(rows.size):
-            source, target = _own(values, u, K), _own(flat, rows[u], K)
-            for k in range(K):
-                target[k] = source[k]
+        width, source = np.uint64(K), np.uint64(0)
+        for u in range(np.uint64(rows.size)):
+            target = np.uint64(rows[u]) * width
+            for k in range(width):
+                flat[target + k] = values[source + k]
+            source += width
 
 
 @jit(inline=True)
@@ -112,8 +130,7 @@ def _step_task(
     for start in range(task * ROWS, stop, most):
         rows = unique[start : min(start + most, stop)]
         n = rows.size
-        for u in range(n):
-            _sum_entries(values, order, starts[start + u], starts[start + u + 1], _own(g, u, K))
+        _sum_entries(values.reshape(-1), order, starts, start, start + n, K, g)
         _gather(table, rows, K, p)
         _gather(m, rows, K, own_m)
         _gather(v, rows, width, own_v)
@@ -126,7 +143,7 @@ def _step_task(
         _scatter(v, rows, width, own_v)
         if last.size > 0:
             for u in range(n):
-                last[rows[u]] = t
+                last[np.uint64(rows[u])] = t
 
 
 @jit(parallel=True)
@@ -180,12 +197,14 @@ def _series(settings, now, K, touched, p, m, v):  # type: ignore[no-untyped-def]
     numbers = np.empty((4, n))
     series_numbers(settings, now, touched, numbers)
     factors = np.empty((4, n * K), p.dtype)  # one for each element, so that the loop vectorises
+    width = np.uint64(K)
     for i in range(4):
-        own = factors[i]
+        own, place = factors[i], np.uint64(0)
         for u in range(n):
             number = real(numbers[i, u])
-            for k in range(u * K, (u + 1) * K):
-                own[k] = number
+            for k in range(width):
+                own[place + k] = number
+            place += width
     rate, root, fade1, fade2 = factors[0], factors[1], factors[2], factors[3]
     epsilon = real(settings[EPSILON])
     for i in range(n * K):
@@ -244,11 +263,12 @@ def _late_rows(rows, now, since, last, late, touched):  # type: ignore[no-untype
     """
     n = 0
     for u in range(rows.size):
-        row, step = rows[u], last[rows[u]]
+        row = np.uint64(rows[u])
+        step = last[row]
         if step < now:
             last[row] = now
             if step > since:
-                late[n], touched[n] = row, step
+                late[n], touched[n] = rows[u], step
                 n += 1
     return n
 
@@ -337,8 +357,10 @@ def settle_exactly(
 
 @jit(apart=True)
 def _sums_task(task, unique, starts, count, order, values, sums):  # type: ignore[no-untyped-def]
-    for u in range(task * ROWS, min((task + 1) * ROWS, count)):
-        _sum_entries(values, order, starts[u], starts[u + 1], sums[u])
+    K = sums.shape[1]
+    start, stop = task * ROWS, min((task + 1) * ROWS, count)
+    own = sums[start:stop].reshape(-1)
+    _sum_entries(values.reshape(-1), order, starts, start, stop, K, own)
 
 
 @jit(parallel=True)
@@ -353,12 +375,13 @@ def segment_sums(unique, starts, count, order, values, sums):  # type: ignore[no
 
 @jit(apart=True)
 def _squares_task(task, penalty, K, table, unique, starts, count, order, values):  # type: ignore[no-untyped-def]
-    g = np.empty(K, values.dtype)
+    start, stop = task * ROWS, min((task + 1) * ROWS, count)
+    sums = np.empty((stop - start) * K, values.dtype)
+    _sum_entries(values.reshape(-1), order, starts, start, stop, K, sums)
     factor = values.dtype.type(penalty)
     total = 0.0
-    for u in range(task * ROWS, min((task + 1) * ROWS, count)):
-        _sum_entries(values, order, starts[u], starts[u + 1], g)
-        p = _own(table, unique[u], K)
+    for u in range(stop - start):
+        p, g = _own(table, unique[start + u], K), _own(sums, u, K)
         for k in range(K):
             own = np.float64(g[k] + factor * p[k])
             total += own * own
