@@ -124,14 +124,9 @@ class EarlyStopping(Callback):
         self._best_arrays: dict[str, np.ndarray] = {}
 
     def on_epoch(self, run: Run) -> None:
-        value = run.history[self.monitor][-1]
-        if value is None and self.monitor == "val_auc" and run.history["val_loss"][-1] is not None:
-            return  # validation rows of one class: there was a warning
+        value = run.watched(self.monitor, "EarlyStopping")
         if value is None:
-            raise ValueError(
-                f"EarlyStopping watches {self.monitor}, which needs validation data; pass x_val "
-                "and t_val, or monitor='loss'."
-            )
+            return
         score = -value if MONITORS[self.monitor] == "max" else value
         if self.best is None or score < self.best - self.min_delta:
             self.best, self.best_epoch = score, run.epoch

@@ -43,6 +43,23 @@ class Run:
         self.stop = False
         self.finished = False  # True in on_end, unless an error ended the run
         self.last_checkpoint: Path | None = None
+        self.undefined = ""  # the column that the last epoch's rows have no figure for
+
+    def watched(self, monitor: str, watcher: str) -> float | None:
+        """The last epoch's figure in a column of the history; None where its rows have none.
+
+        Raises ValueError where no epoch of this run will have one.
+        """
+        value = self.history[monitor][-1]
+        if value is None and monitor != self.undefined:
+            need = "x_val and t_val" if monitor != "val_auc" else (
+                "x_val and t_val, and a network with one logit as its output"
+            )  # fmt: skip
+            raise ValueError(
+                f"{watcher} watches {monitor}, which this run does not have: it needs {need}. "
+                "Pass them, or watch another column, such as monitor='loss'."
+            )
+        return value
 
     def network_arrays(self) -> dict[str, np.ndarray]:
         """Parameters and states of the network by name."""

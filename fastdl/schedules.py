@@ -39,9 +39,9 @@ class Schedule:
         return np.fromiter(map(self._at, range(start, stop)), np.float64, stop - start)
 
     @property
-    def uses_metric(self) -> bool:
-        """Whether ``update`` changes anything, so that training needs a metric every epoch."""
-        return False
+    def watched(self) -> str:
+        """The column of the Trainer's history that ``update`` is given."""
+        return "val_loss"
 
     def update(self, metric: float) -> None:
         """Tell the schedule an epoch's metric; only ReduceOnPlateau acts on it."""
@@ -169,8 +169,8 @@ class WarmUp(Schedule):
         return self.start + (self.schedule._at(0) - self.start) * (step / self.steps)
 
     @property
-    def uses_metric(self) -> bool:
-        return self.schedule.uses_metric
+    def watched(self) -> str:
+        return self.schedule.watched
 
     def update(self, metric: float) -> None:
         self.schedule.update(metric)
@@ -254,8 +254,8 @@ class ReduceOnPlateau(Schedule):
         return self._rate
 
     @property
-    def uses_metric(self) -> bool:
-        return True
+    def watched(self) -> str:
+        return self.monitor
 
     def update(self, metric: float) -> None:
         metric = _finite(self, "metric", metric)

@@ -151,13 +151,21 @@ class Trainer:
         val_loss = val_accuracy = val_auc = None
         if validation is not None:
             val_loss, val_accuracy, val_auc = evaluate(self.network, *validation)
+        run.undefined = ""
+        if val_auc is not None and np.isnan(val_auc):
+            val_auc, run.undefined = None, "val_auc"
         lr = getattr(self.optimizer, "lr", None)
         figures = (run.epoch, loss, val_loss, val_accuracy, val_auc, lr, seconds)
         for column, value in zip(run.history.values(), figures, strict=True):
             column.append(value)
         schedule = getattr(self.optimizer, "schedule", None)
         if schedule is not None:
-            self._tell(schedule, run, loss, validation is not None)
+            watched = schedule.watched
+            if watched == "val_loss" and validation is None:
+                watched = "loss"
+            value = run.watched(watched, type(schedule).__name__)
+            if value is not None:
+                schedule.update(value)
         if verbose:
             line = f"Epoch {run.epoch}/{run.epochs} - Loss: {loss:.4f}"
             if val_loss is not None:
@@ -168,28 +176,14 @@ class Trainer:
         for callback in run.callbacks:
             callback.on_epoch(run)
 
-    def _tell(self, schedule: Any, run: Run, loss: float, validated: bool) -> None:
-        """Give a schedule the epoch's figure that it watches."""
-        watched = getattr(schedule, "monitor", "val_loss")
-        value = run.history[watched][-1]
-        if value is None and watched == "val_loss":
-            value = loss
-        elif value is None and not (validated and isinstance(self.network, Graph)):
-            raise ValueError(
-                f"{schedule!r} watches {watched}, which this run does not have; pass x_val and "
-                "t_val to a network with one logit as its output, or monitor='val_loss'."
-            )
-        if value is not None:  # else validation rows of one class: there was a warning
-            schedule.update(value)
-
 
 def evaluate(
     network: Any, x: Any, t: ArrayLike, sample_weight: np.ndarray | None = None
 ) -> tuple[float, float, float | None]:
     """(mean loss, accuracy, AUC) in evaluation mode, in batches of bounded memory.
 
-    The AUC is None where the output is not the one logit of a click, and, with a warning, where
-    the rows are all of one class.
+    The AUC is None where the output is not the one logit of a click, and NaN, with a warning,
+    where the rows are all of one class.
     """
     with evaluation(network):
         if not _has_our_methods(network) and not isinstance(network, Graph):
@@ -226,7 +220,7 @@ def _auc(logits: list[np.ndarray], t: np.ndarray, weights: np.ndarray | None) ->
             "defined and is left out. Training goes on.",
             stacklevel=2,
         )
-        return None
+        return float("nan")
     return roc_auc(labels, Sigmoid().forward(np.concatenate(logits)), weights)
 
 

@@ -20,6 +20,7 @@ CHUNK = 16384  # entries of one task
 LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
 MASK = np.uint64((1 << DIGIT) - 1)
+ONE = np.uint64(1)
 
 
 @jit(apart=True)
@@ -59,26 +60,27 @@ def _counts_to_places(counts):  # type: ignore[no-untyped-def]
 
 @jit(inline=True)
 def _begins(packed, i):  # type: ignore[no-untyped-def]
-    """Whether entry i is the first of its row."""
-    return i == 0 or packed[i] >> HALF != packed[i - 1] >> HALF
+    """Whether entry i, unsigned, is the first of its row."""
+    return i == 0 or packed[i] >> HALF != packed[i - ONE] >> HALF
 
 
 @jit(apart=True)
 def _count_rows(packed, start, stop):  # type: ignore[no-untyped-def]
     found = 0
-    for i in range(start, stop):
+    for i in range(np.uint64(start), np.uint64(stop)):
         found += _begins(packed, i)
     return found
 
 
 @jit(apart=True)
 def _write_rows(packed, start, stop, place, order, unique, starts):  # type: ignore[no-untyped-def]
-    for i in range(start, stop):
+    place = np.uint64(place)
+    for i in range(np.uint64(start), np.uint64(stop)):
         order[i] = np.int64(packed[i] & LOW)
         if _begins(packed, i):
             unique[place] = np.int64(packed[i] >> HALF)
-            starts[place] = i
-            place += 1
+            starts[place] = np.int64(i)
+            place += ONE
 
 
 @jit(parallel=True)

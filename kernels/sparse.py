@@ -108,14 +108,15 @@ def _update_rows(kind, settings, numbers, scale, K, p, g, m, v):  # type: ignore
     rate, factor, decay = real(numbers[0]), real(scale), real(numbers[2])
     epsilon = real(settings[EPSILON])
     for u in range(v.size):
+        row, own = _own(p, u, K), _own(g, u, K)
         total = real(0)
-        for k in range(u * K, (u + 1) * K):
-            own = factor * g[k] + decay * p[k]
-            total += own * own
+        for k in range(K):
+            slope = factor * own[k] + decay * row[k]
+            total += slope * slope
         v[u] += total / real(K)
         share = rate / (np.sqrt(v[u]) + epsilon)
-        for k in range(u * K, (u + 1) * K):
-            p[k] -= share * (factor * g[k] + decay * p[k])
+        for k in range(K):
+            row[k] -= share * (factor * own[k] + decay * row[k])
 
 
 @jit(apart=True)
@@ -250,9 +251,10 @@ def _steps(kind, settings, history, base, now, K, width, touched, p, m, v):  # t
         rest = now - touched[u] - quiet
         if rest > 0:
             fade1, fade2 = real(settings[BETA1] ** rest), real(settings[BETA2] ** rest)
-            for k in range(u * K, (u + 1) * K):
-                m[k] *= fade1
-                v[k] *= fade2
+            own_m, own_v = _own(m, u, K), _own(v, u, K)
+            for k in range(K):
+                own_m[k] *= fade1
+                own_v[k] *= fade2
 
 
 @jit(apart=True)

@@ -135,8 +135,22 @@ def test_the_rate_falls_on_a_plateau_of_the_auc(spec):
         assert abs(rates[epoch + 1] - expected) < 1e-12 or expected < 1e-7
         best = best if fell else auc
     assert rates[-1] < rates[0]
-    with pytest.raises(ValueError, match="watches val_auc, which this run does not have"):
-        trainer.train(x, t, epochs=1, verbose=False)
+
+
+def test_watching_an_auc_that_a_run_does_not_have_is_an_error(spec):
+    x, t, _ = log(100)
+    plateau = fastdl.schedules.WarmUp(
+        fastdl.schedules.ReduceOnPlateau(0.05, monitor="val_auc"), steps=3
+    )
+    stop = fastdl.EarlyStopping(monitor="val_auc")
+    for schedule, callbacks in ((plateau, []), (0.05, [stop])):
+        trainer = fastdl.Trainer(fastdl.LogisticRegression(spec), fastdl.Adam(schedule))
+        with pytest.raises(ValueError, match="watches val_auc, which this run does not have"):
+            trainer.train(x, t, epochs=1, verbose=False, callbacks=callbacks)
+    numbers, classes = np.random.default_rng(0).standard_normal((40, 3)), np.eye(2)[[0, 1] * 20]
+    trainer = fastdl.Trainer(fastdl.CTRPredictionNetwork(3, [4]), fastdl.Adam(0.01))
+    with pytest.raises(ValueError, match="a network with one logit as its output"):
+        trainer.train(numbers, classes, numbers, classes, 1, verbose=False, callbacks=[stop])
 
 
 def test_weighted_validation_is_that_of_repeated_rows(spec):

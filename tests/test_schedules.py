@@ -138,7 +138,7 @@ def test_warm_up_passes_the_metric_on() -> None:
     for metric in (1.0, 1.0):
         schedule.update(metric)
     assert schedule.rates(0, 6).tolist() == pytest.approx([0, 0.05, 0.1, 0.15, 0.2, 0.2])
-    assert schedule.uses_metric and not WarmUp(Constant(0.1), 2).uses_metric
+    assert schedule.watched == WarmUp(Constant(0.1), 2).watched == "val_loss"
 
 
 @pytest.mark.parametrize("schedule", EXAMPLES, ids=repr)
