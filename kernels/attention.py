@@ -1,7 +1,8 @@
-"""Self-attention between the fields of a row, in several heads.
+"""Self-attention between the fields of a row, in several heads, with a residual and ReLU.
 
-q, k, v (N, F, heads * A): in each head p = softmax over g of scale <q_f, k_g>, out_f = sum of
-p[f, g] v_g (Vaswani et al. 2017; Song et al. 2019, AutoInt, with scale 1).
+x (N, F, 4 W) holds q, k, v and r side by side, each of W = heads * A columns. In each head
+p = softmax over g of scale <q_f, k_g>; out_f = max(0, sum over g of p[f, g] v_g + r_f), heads side
+by side (Vaswani et al. 2017; Song et al. 2019, AutoInt, with scale 1).
 """
 
 from __future__ import annotations
@@ -20,20 +21,10 @@ ROWS = 64  # of the batch in one task
 
 
 @jit(inline=True)
-def _take(x, n, head, A, out):  # type: ignore[no-untyped-def]
-    """One head's columns of row n, (F, A), copied to lie together."""
-    for f in range(out.shape[0]):
-        source, target = x[n, f, head * A : (head + 1) * A], out[f]
-        for a in range(A):
-            target[a] = source[a]
-
-
-@jit(inline=True)
-def _put(values, n, head, A, out):  # type: ignore[no-untyped-def]
-    for f in range(values.shape[0]):
-        source, target = values[f], out[n, f, head * A : (head + 1) * A]
-        for a in range(A):
-            target[a] = source[a]
+def _part(x, part, W, head, A):  # type: ignore[no-untyped-def]
+    """One head of q, k, v or r, which are parts 0 to 3 of x (F, 4 W): (F, A)."""
+    first = part * W + head * A
+    return x[:, first : first + A]
 
 
 @jit(apart=True)
@@ -56,65 +47,69 @@ def _softmax_rows(scores, scale):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _forward_task(start, stop, heads, scale, q, k, v, p, out):  # type: ignore[no-untyped-def]
-    F, A = q.shape[1], q.shape[2] // heads
-    one, two, three = (np.empty((F, A), q.dtype), np.empty((F, A), q.dtype),
-                       np.empty((F, A), q.dtype))  # fmt: skip
-    for n in range(start, stop):
-        for head in range(heads):
-            _take(q, n, head, A, one)
-            _take(k, n, head, A, two)
-            _take(v, n, head, A, three)
-            scores = p[n, head]
-            gemm(one, two.T, scores, 1.0, 0.0)
-            _softmax_rows(scores, scale)
-            gemm(scores, three, one, 1.0, 0.0)
-            _put(one, n, head, A, out)
-
-
-@jit(parallel=True)
-def attention_forward(heads, scale, q, k, v, p, out):  # type: ignore[no-untyped-def]
-    """q, k, v, out (N, F, heads * A); p (N, heads, F, F), which backward needs. scale > 0."""
-    N = q.shape[0]
-    for task in prange(pieces(N, ROWS)):  # each task owns ROWS rows of p and out
-        start = np.int64(task) * ROWS
-        _forward_task(start, min(start + ROWS, N), heads, scale, q, k, v, p, out)
+def _softmax_rows_backward(shares, scale, d):  # type: ignore[no-untyped-def]
+    """Derivatives by the scores in place of those by the shares, both (F, F)."""
+    real = d.dtype.type
+    factor = real(scale)
+    for f in range(d.shape[0]):
+        row, share = d[f], shares[f]
+        mean = real(0)
+        for g in range(row.size):
+            mean += row[g] * share[g]
+        for g in range(row.size):
+            row[g] = factor * share[g] * (row[g] - mean)
 
 
 @jit(apart=True)
-def _backward_task(start, stop, heads, scale, q, k, v, p, dout, dq, dk, dv):  # type: ignore[no-untyped-def]
-    F, A = q.shape[1], q.shape[2] // heads
-    one, two = np.empty((F, A), q.dtype), np.empty((F, A), q.dtype)
-    dp = np.empty((F, F), q.dtype)
-    factor = q.dtype.type(scale)
+def _forward_task(start, stop, heads, scale, x, p, out):  # type: ignore[no-untyped-def]
+    W = out.shape[2]
+    A, zero = W // heads, out.dtype.type(0)
     for n in range(start, stop):
+        own, into = x[n], out[n]
         for head in range(heads):
-            shares = p[n, head]
-            _take(dout, n, head, A, one)
-            gemm(shares.T, one, two, 1.0, 0.0)
-            _put(two, n, head, A, dv)
-            _take(v, n, head, A, two)
-            gemm(one, two.T, dp, 1.0, 0.0)
-            for f in range(F):
-                row, share = dp[f], shares[f]
-                mean = q.dtype.type(0)
-                for g in range(F):
-                    mean += row[g] * share[g]
-                for g in range(F):
-                    row[g] = factor * share[g] * (row[g] - mean)
-            _take(k, n, head, A, one)
-            gemm(dp, one, two, 1.0, 0.0)
-            _put(two, n, head, A, dq)
-            _take(q, n, head, A, one)
-            gemm(dp.T, one, two, 1.0, 0.0)
-            _put(two, n, head, A, dk)
+            scores = p[n, head]
+            gemm(_part(own, 0, W, head, A), _part(own, 1, W, head, A).T, scores, 1.0, 0.0)
+            _softmax_rows(scores, scale)
+            gemm(scores, _part(own, 2, W, head, A), _part(into, 0, W, head, A), 1.0, 0.0)
+        for f in range(into.shape[0]):
+            target, residual = into[f], own[f, 3 * W :]
+            for i in range(W):
+                target[i] = max(target[i] + residual[i], zero)
 
 
 @jit(parallel=True)
-def attention_backward(heads, scale, q, k, v, p, dout, dq, dk, dv):  # type: ignore[no-untyped-def]
-    """dq, dk, dv from dout, all (N, F, heads * A)."""
-    N = q.shape[0]
-    for task in prange(pieces(N, ROWS)):  # each task owns ROWS rows of dq, dk and dv
+def attention_forward(heads, scale, x, p, out):  # type: ignore[no-untyped-def]
+    """x (N, F, 4 W); p (N, heads, F, F), which backward needs; out (N, F, W). scale > 0."""
+    N = x.shape[0]
+    for task in prange(pieces(N, ROWS)):  # each task owns ROWS rows of p and out
         start = np.int64(task) * ROWS
-        stop = min(start + ROWS, N)
-        _backward_task(start, stop, heads, scale, q, k, v, p, dout, dq, dk, dv)
+        _forward_task(start, min(start + ROWS, N), heads, scale, x, p, out)
+
+
+@jit(apart=True)
+def _backward_task(start, stop, heads, scale, x, p, out, dout, dx):  # type: ignore[no-untyped-def]
+    F, W = out.shape[1], out.shape[2]
+    A, zero = W // heads, out.dtype.type(0)
+    d = np.empty((F, F), x.dtype)
+    for n in range(start, stop):
+        own, into = x[n], dx[n]
+        for f in range(F):
+            target, above, seen = into[f, 3 * W :], dout[n, f], out[n, f]
+            for i in range(W):
+                target[i] = above[i] if seen[i] > zero else zero
+        for head in range(heads):
+            shares, above = p[n, head], _part(into, 3, W, head, A)
+            gemm(shares.T, above, _part(into, 2, W, head, A), 1.0, 0.0)
+            gemm(above, _part(own, 2, W, head, A).T, d, 1.0, 0.0)
+            _softmax_rows_backward(shares, scale, d)
+            gemm(d, _part(own, 1, W, head, A), _part(into, 0, W, head, A), 1.0, 0.0)
+            gemm(d.T, _part(own, 0, W, head, A), _part(into, 1, W, head, A), 1.0, 0.0)
+
+
+@jit(parallel=True)
+def attention_backward(heads, scale, x, p, out, dout, dx):  # type: ignore[no-untyped-def]
+    """dx (N, F, 4 W) from dout (N, F, W), with x, p and out of the forward pass."""
+    N = x.shape[0]
+    for task in prange(pieces(N, ROWS)):  # each task owns ROWS rows of dx
+        start = np.int64(task) * ROWS
+        _backward_task(start, min(start + ROWS, N), heads, scale, x, p, out, dout, dx)

@@ -53,14 +53,15 @@ def test_cin(H, M, O, C, dtype, rng, two_thread_counts):
 @pytest.mark.parametrize(("N", "F", "heads", "A"), [(1, 1, 1, 1), (3, 4, 2, 5), (130, 26, 2, 16)])
 @pytest.mark.parametrize("scale", [1.0, 0.25])
 def test_attention(N, F, heads, A, scale, dtype, rng, two_thread_counts):
-    q, k, v, dout = rng.standard_normal((4, N, F, heads * A)).astype(dtype)
+    x = rng.standard_normal((N, F, 4 * heads * A)).astype(dtype)
+    out, dout = rng.standard_normal((2, N, F, heads * A)).astype(dtype)
     p = np.empty((N, heads, F, F), dtype)
     limits = scaled(dtype, 100)
-    arguments = (heads, scale, q, k, v, p, dout)
-    compare("attention", "attention_forward", arguments, [5, 6], two_thread_counts, **limits)
-    both("attention", "attention_forward")[1](heads, scale, q, k, v, p, dout.copy())
-    arguments = (heads, scale, q, k, v, p, dout, q, k, v)
-    compare("attention", "attention_backward", arguments, [7, 8, 9], two_thread_counts, **limits)
+    arguments = (heads, scale, x, p, out)
+    compare("attention", "attention_forward", arguments, [3, 4], two_thread_counts, **limits)
+    both("attention", "attention_forward")[1](*arguments)
+    arguments = (heads, scale, x, p, out, dout, x)
+    compare("attention", "attention_backward", arguments, [6], two_thread_counts, **limits)
 
 
 def test_attention_of_large_scores(dtype):
@@ -68,9 +69,10 @@ def test_attention_of_large_scores(dtype):
     q = np.full((1, 2, 3), 60, dtype)
     k = np.array([[[60, 0, 0], [-60, 0, 0]]], dtype)
     v = np.array([[[1, 2, 3], [4, 5, 6]]], dtype)
+    x = np.concatenate([q, k, v, np.zeros_like(v)], axis=2)
     for function in both("attention", "attention_forward"):
         out, p = np.empty_like(q), np.empty((1, 1, 2, 2), dtype)
-        function(1, 1.0, q, k, v, p, out)
+        function(1, 1.0, x, p, out)
         np.testing.assert_allclose(out, [[[1, 2, 3], [1, 2, 3]]], rtol=1e-6)
 
 

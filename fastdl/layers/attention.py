@@ -50,26 +50,23 @@ class FieldAttention(Layer):
         projected = np.empty((N * F, 4 * self.width), self.dtype)
         none = np.zeros(4 * self.width, self.dtype)
         ops.dense_forward(e.reshape(N * F, self.dim), self.W, none, projected)
-        q, k, v, residual = projected.reshape(N, F, 4, self.width).transpose(2, 0, 1, 3)
-        p, out = np.empty((N, self.heads, F, F), self.dtype), np.empty(q.shape, self.dtype)
-        ops.attention_forward(self.heads, self.scale, q, k, v, p, out)
-        out += residual
-        np.maximum(out, 0, out=out)
-        self._saved = e, q, k, v, p, out
+        x = projected.reshape(N, F, 4 * self.width)
+        p = np.empty((N, self.heads, F, F), self.dtype)
+        out = np.empty((N, F, self.width), self.dtype)
+        ops.attention_forward(self.heads, self.scale, x, p, out)
+        self._saved = e, x, p, out
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """de (N, F, dim); keeps dW."""
-        e, q, k, v, p, out = required(self._saved, self)
+        e, x, p, out = required(self._saved, self)
         N, F, _ = e.shape
-        dprojected = np.empty((N * F, 4 * self.width), self.dtype)
-        dq, dk, dv, dresidual = dprojected.reshape(N, F, 4, self.width).transpose(2, 0, 1, 3)
-        above = np.where(out > 0, dout, 0)
-        dresidual[...] = above
-        ops.attention_backward(self.heads, self.scale, q, k, v, p, above, dq, dk, dv)
+        dx = np.empty_like(x)
+        dout = np.ascontiguousarray(dout)
+        ops.attention_backward(self.heads, self.scale, x, p, out, dout, dx)
         de, self.dW = np.empty_like(e), np.empty_like(self.W)
         ops.dense_backward(
-            e.reshape(N * F, self.dim), self.W, dprojected, de.reshape(N * F, self.dim), self.dW,
-            np.empty(4 * self.width, self.dtype),
+            e.reshape(N * F, self.dim), self.W, dx.reshape(N * F, -1), de.reshape(N * F, self.dim),
+            self.dW, np.empty(4 * self.width, self.dtype),
         )  # fmt: skip
         return de
