@@ -37,7 +37,12 @@ def _softmax_rows(scores, scale):  # type: ignore[no-untyped-def]
         for g in range(1, row.size):
             highest = max(highest, row[g])
         for g in range(row.size):
-            row[g] = exp(factor * (row[g] - highest))
+            row[g] = factor * (row[g] - highest)
+    flat = scores.reshape(-1)
+    for i in range(flat.size):  # all rows at once: one alone is too short to vectorise well
+        flat[i] = exp(flat[i])
+    for f in range(scores.shape[0]):
+        row = scores[f]
         mass = real(0)
         for g in range(row.size):
             mass += row[g]
