@@ -1,8 +1,23 @@
-"""What fits into memory, asked before anything is allocated."""
+"""What fits into memory, asked before anything is allocated; and memory that steps take again."""
 
 from __future__ import annotations
 
 import os
+
+import numpy as np
+
+_LARGEST_OF_HEAP = (32 << 20) - (1 << 16)  # glibc's upper bound of what it may learn from, nearly
+
+
+def keep_step_memory() -> None:
+    """Let the arrays that a training step frees be there for the next step.
+
+    glibc gives the end of its heap back to the system when more than twice as much is free as the
+    largest array that was freed so far (mallopt(3), M_TRIM_THRESHOLD), and a step of a wide network
+    then waits for thousands of pages again. It learns from this array, whose pages are not touched,
+    to keep 64 MB. Other systems take it for an array like any other.
+    """
+    np.empty(_LARGEST_OF_HEAP, np.uint8)
 
 
 def available_memory() -> int | None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from .fused import Plan, plan_for
 from .layers.base import Layer, described
 from .losses import Loss, Softmax, as_loss, row_scale
+from .memory import keep_step_memory
 from .parameters import Gradients, Store
 from .validation import as_real, check_batch, check_finite, check_values
 
@@ -44,6 +45,7 @@ class Network:
                 raise TypeError(f"Expected layers, got {layer!r}, which has no forward method.")
         self.layers = list(layers)
         self.loss_layer = as_loss(loss)
+        keep_step_memory()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
