@@ -11,6 +11,7 @@ from numba import prange
 
 from .dense import pieces
 from .jit import jit
+from .lanes import copy_row
 from .math import exp
 
 KERNELS = (
@@ -58,13 +59,13 @@ def locate_ids(ids, offsets, sizes, rows, bad):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _lookup(table, rows, start, stop, out):  # type: ignore[no-untyped-def]
-    K = table.shape[1]
+    K = np.uint64(table.shape[1])
+    flat = table.reshape(-1)
     for b in range(start, stop):
-        own = rows[b]
+        own, target, place = rows[b], out[b].reshape(-1), np.uint64(0)
         for f in range(own.size):
-            source, target = table[own[f]], out[b, f]
-            for k in range(K):
-                target[k] = source[k]
+            copy_row(target, place, flat, np.uint64(own[f]) * K, K)
+            place += K
 
 
 @jit(parallel=True)

@@ -17,6 +17,7 @@ from numba import prange
 
 from .dense import pieces
 from .jit import jit
+from .lanes import add_row, copy_row, fill_row
 from .math import exp
 from .optimizer import ADAM, ADAMW, BETA1, BETA2, EPSILON, LR, step_numbers, update_block
 
@@ -26,7 +27,7 @@ KERNELS = (
 
 ROWWISE = 8  # behind optimizer.FTRL
 
-ROWS = 128  # rows of the table in one task
+ROWS = 128  # rows of the table in one task, at least
 ELEMENTS = 2048  # of the table gathered together: with their states they stay in the first cache
 SERIES = 1e-18  # the rest of a series is left out when its terms have shrunk to this share
 
@@ -54,12 +55,9 @@ def _sum_entries(values, order, starts, first, stop, K, out):  # type: ignore[no
                 total += values[np.uint64(order[i])]
             out[place] = total
         else:
-            for k in range(width):
-                out[place + k] = values[source + k]
+            copy_row(out, place, values, source, width)
             for i in range(begin + np.uint64(1), end):
-                source = np.uint64(order[i]) * width
-                for k in range(width):
-                    out[place + k] += values[source + k]
+                add_row(out, place, values, np.uint64(order[i]) * width, width)
         place += width
 
 
@@ -69,9 +67,7 @@ def _gather(flat, rows, K, out):  # type: ignore[no-untyped-def]
     if flat.size > 0:
         width, target = np.uint64(K), np.uint64(0)
         for u in range(np.uint64(rows.size)):
-            source = np.uint64(rows[u]) * width
-            for k in range(width):
-                out[target + k] = flat[source + k]
+            copy_row(out, target, flat, np.uint64(rows[u]) * width, width)
             target += width
 
 
@@ -81,9 +77,7 @@ def _scatter(flat, rows, K, values):  # type: ignore[no-untyped-def]
     if flat.size > 0:
         width, source = np.uint64(K), np.uint64(0)
         for u in range(np.uint64(rows.size)):
-            target = np.uint64(rows[u]) * width
-            for k in range(width):
-                flat[target + k] = values[source + k]
+            copy_row(flat, np.uint64(rows[u]) * width, values, source, width)
             source += width
 
 
@@ -97,6 +91,12 @@ def _buffer(state, rows, K):  # type: ignore[no-untyped-def]
 def _at_once(K):  # type: ignore[no-untyped-def]
     """Rows that are gathered together: loops over a row alone would be too short to vectorise."""
     return max(1, ELEMENTS // K)
+
+
+@jit(inline=True)
+def _task_rows(K):  # type: ignore[no-untyped-def]
+    """Rows of one task: narrow rows go in larger tasks, whose scratch costs more than they do."""
+    return max(ROWS, ELEMENTS // K)
 
 
 @jit(apart=True)
@@ -127,8 +127,9 @@ def _step_task(
     most = _at_once(K)
     p, g = np.empty(most * K, table.dtype), np.empty(most * K, table.dtype)
     own_m, own_v = _buffer(m, most, K), _buffer(v, most, width)
-    stop = min((task + 1) * ROWS, count)
-    for start in range(task * ROWS, stop, most):
+    own_rows = _task_rows(K)
+    stop = min((task + 1) * own_rows, count)
+    for start in range(task * own_rows, stop, most):
         rows = unique[start : min(start + most, stop)]
         n = rows.size
         _sum_entries(values.reshape(-1), order, starts, start, start + n, K, g)
@@ -160,7 +161,7 @@ def sparse_step(
     """
     rate, root, decay, keep = step_numbers(kind, settings, t)
     numbers = (rate, root, decay + penalty, keep)
-    for task in prange(pieces(count, ROWS)):  # each task owns ROWS rows of the table and states
+    for task in prange(pieces(count, _task_rows(K))):  # each owns rows of the table and states
         _step_task(
             np.int64(task), kind, settings, numbers, t, scale, K, table, m, v, width, last, unique,
             starts, count, order, values,
@@ -202,9 +203,7 @@ def _series(settings, now, K, touched, p, m, v):  # type: ignore[no-untyped-def]
     for i in range(4):
         own, place = factors[i], np.uint64(0)
         for u in range(n):
-            number = real(numbers[i, u])
-            for k in range(width):
-                own[place + k] = number
+            fill_row(own, place, real(numbers[i, u]), width)
             place += width
     rate, root, fade1, fade2 = factors[0], factors[1], factors[2], factors[3]
     epsilon = real(settings[EPSILON])
@@ -293,8 +292,9 @@ def _settle_lazily(task, settings, now, K, table, m, v, last, rows):  # type: ig
     p = np.empty(most * K, table.dtype)
     own_m, own_v = _buffer(m, most, K), _buffer(v, most, K)
     late, touched = np.empty(most, np.int64), np.empty(most, np.int64)
-    stop = min((task + 1) * ROWS, rows.size)
-    for start in range(task * ROWS, stop, most):
+    own_rows = _task_rows(K)
+    stop = min((task + 1) * own_rows, rows.size)
+    for start in range(task * own_rows, stop, most):
         n = _late_rows(rows[start : min(start + most, stop)], now, 0, last, late, touched)
         if n > 0:
             _gather(table, late[:n], K, p)
@@ -313,7 +313,7 @@ def settle_lazily(settings, now, K, table, m, v, last, rows):  # type: ignore[no
     The moves of the missed steps are taken together (see ``series_numbers``); for the arguments
     see sparse_step. A row whose last step is 0 was never touched and does not move.
     """
-    for task in prange(pieces(rows.size, ROWS)):  # each task owns ROWS rows of the table
+    for task in prange(pieces(rows.size, _task_rows(K))):  # each task owns rows of the table
         _settle_lazily(np.int64(task), settings, now, K, table, m, v, last, rows)
 
 
@@ -325,8 +325,9 @@ def _settle_exactly(
     p = np.empty(most * K, table.dtype)
     own_m, own_v = _buffer(m, most, K), _buffer(v, most, width)
     late, touched = np.empty(most, np.int64), np.empty(most, np.int64)
-    stop = min((task + 1) * ROWS, rows.size)
-    for start in range(task * ROWS, stop, most):
+    own_rows = _task_rows(K)
+    stop = min((task + 1) * own_rows, rows.size)
+    for start in range(task * own_rows, stop, most):
         n = _late_rows(rows[start : min(start + most, stop)], now, -1, last, late, touched)
         if n > 0:
             _sort_by_step(late[:n], touched[:n])
@@ -351,7 +352,7 @@ def settle_exactly(
     history (steps, 4) float64: ``step_numbers`` of the steps base, base + 1, ... now, with the
     penalty in their decay. The other arguments are those of sparse_step.
     """
-    for task in prange(pieces(rows.size, ROWS)):  # each task owns ROWS rows of the table
+    for task in prange(pieces(rows.size, _task_rows(K))):  # each task owns rows of the table
         _settle_exactly(
             np.int64(task), kind, settings, history, base, now, K, table, m, v, width, last, rows
         )
