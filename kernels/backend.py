@@ -18,7 +18,7 @@ BACKENDS = ("numba", "numpy")
 FILES = (
     "activation", "attention", "batchnorm", "cin", "coalesce", "cross", "dense", "dropout",
     "embedding", "fusion", "gather", "interaction", "isotonic", "layernorm", "loss", "matmul",
-    "metrics", "mlp", "optimizer", "sparse",
+    "metrics", "mlp", "optimizer", "sparse", "strings",
 )  # fmt: skip
 
 
