@@ -26,6 +26,10 @@ Format = Annotated[
 def train(
     data: DataFile = None,
     format: Format = None,
+    model: Annotated[
+        str,
+        typer.Option(help="ctrpredictionnetwork, or a model with embeddings: deepfm, dcnv2 ..."),
+    ] = "ctrpredictionnetwork",
     label: Annotated[str | None, typer.Option(help="Name of the label column.")] = None,
     positive: Annotated[str | None, typer.Option(help="Label value that means a click.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")] = None,
@@ -34,6 +38,9 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Rows of one training step.")] = 256,
     hidden: Annotated[str, typer.Option(help="Hidden layer sizes.")] = "64,32",
     buckets: Annotated[int, typer.Option(help="Indicator columns of one category column.")] = 32,
+    embedding_dim: Annotated[int, typer.Option(help="Numbers in an id's vector.")] = 16,
+    embedding_l2: Annotated[float, typer.Option(help="Penalty on embeddings.")] = 1e-5,
+    min_count: Annotated[int, typer.Option(help="Rarer values of a field share an id.")] = 2,
     lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 0.001,
     patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 2,
     split: Annotated[
@@ -53,8 +60,9 @@ def train(
 
     if threads is not None:
         set_num_threads(threads)
-    job = Job(data, format, label, positive, rows, split, _sizes(hidden), buckets, epochs,
-              batch_size, lr, patience, seed)  # fmt: skip
+    job = Job(data, format, model, label, positive, rows, split, _sizes(hidden), buckets,
+              embedding_dim, embedding_l2, min_count, epochs, batch_size, lr, patience,
+              seed)  # fmt: skip
     if resume and out is None:
         raise ValueError("--resume needs --out, the folder of the run to go on with.")
     folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")

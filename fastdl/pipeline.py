@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,11 @@ import numpy as np
 from . import metrics
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import load, save
-from .data import LogEncoder, generate_ad_log, iter_log, labels, one_hot, read_log
+from .data import FeatureEncoder, LogEncoder, generate_ad_log, iter_log, labels, one_hot, read_log
 from .data.formats import resolve_format
 from .files import FORMAT_VERSION, write_atomically, write_text
-from .models.ctr import CTRPredictionNetwork
+from .models import ctr
+from .models.ctr import CTRModel, CTRPredictionNetwork
 from .optimizers import Adam
 from .report import plot_run
 from .trainer import Trainer
@@ -25,7 +26,12 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from pyarrow import Table
 
+MODELS = {name.lower(): getattr(ctr, name) for name in ctr.__all__ if name != "CTRModel"}
+DENSE = CTRPredictionNetwork.__name__.lower()
 MODEL, ENCODER, METRICS, PICTURE = "model.safetensors", "encoder.json", "metrics.json", "report.png"
+
+
+FEATURES = {"kind": "features"}  # in the place of an encoder that is kept in files of its own
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,16 @@ class Job:
 
     data: str | None = None  # a file, or None for a generated log
     format: str | None = None
+    model: str = DENSE
     label: str | None = None
     positive: str | None = None
     rows: int = 100_000  # of a generated log
     split: str = "order"
     hidden: tuple[int, ...] = (64, 32)
-    buckets: int = 32
+    buckets: int = 32  # indicator columns of a category, for the dense network
+    embedding_dim: int = 16  # of the other models, as the next two
+    embedding_l2: float = 1e-5
+    min_count: int = 2
     epochs: int = 20
     batch_size: int = 256
     lr: float = 0.001
@@ -69,25 +79,50 @@ def train_ctr(
     folder = _run_folder(Path(folder), resume)
     table = _read(job)
     train, validation, test = _split(table, job)
-    encoder = LogEncoder(buckets=job.buckets).fit(train)
+    rng = np.random.default_rng(job.seed)
+    network, encoder = _model(job, train, rng)
     x, y = encoder.transform(train), labels(train)
     x_val, y_val = encoder.transform(validation), labels(validation)
-    rng = np.random.default_rng(job.seed)
-    network = CTRPredictionNetwork(x.shape[1], list(job.hidden), rng=rng)
+    target: Callable[[np.ndarray], np.ndarray] = one_hot
+    if isinstance(network, CTRModel):
+        network.start_from_rate(y)
+        target = np.asarray
     trainer = Trainer(network, Adam(job.lr))
     callbacks: list[Callback] = [
         EarlyStopping(patience=job.patience), Checkpoint(folder / "checkpoints", every_steps=2000),
     ]  # fmt: skip
     trainer.train(
-        x, one_hot(y), x_val, one_hot(y_val), job.epochs, job.batch_size, rng=rng,
+        x, target(y), x_val, target(y_val), job.epochs, job.batch_size, rng=rng,
         callbacks=[*callbacks, *([ProgressBar()] if progress else [])], loss_at="before",
         verbose=verbose, resume=folder / "checkpoints" if resume else None,
     )  # fmt: skip
     save(network, folder / MODEL)
-    _write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": encoder.to_dict(),
+    described: Any = FEATURES
+    if isinstance(encoder, FeatureEncoder):
+        encoder.save(folder)
+    else:
+        described = encoder.to_dict()
+    _write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": described,
                                    "format": job.format})  # fmt: skip
     probability = network.predict_proba(encoder.transform(test))[:, 1]
     return _report(job, folder, trainer, float(y.mean()), test, probability)
+
+
+def _model(
+    job: Job, train: Table, rng: np.random.Generator
+) -> tuple[CTRPredictionNetwork | CTRModel, Any]:
+    """The network that is asked for, and the encoder that feeds it, fitted."""
+    if job.model.lower() not in MODELS:
+        raise ValueError(f"model is {job.model!r}; expected one of {', '.join(MODELS)}.")
+    if job.model.lower() == DENSE:
+        indicators = LogEncoder(buckets=job.buckets).fit(train)
+        size = len(indicators.feature_names_)
+        return CTRPredictionNetwork(size, list(job.hidden), rng=rng), indicators
+    features = FeatureEncoder(min_count=job.min_count).fit(train)
+    model = MODELS[job.model.lower()](
+        features.spec_, job.embedding_dim, job.hidden, embedding_l2=job.embedding_l2, rng=rng
+    )
+    return model, features
 
 
 def predict_ctr(
@@ -126,7 +161,7 @@ def predict_ctr(
 
 def load_model(
     folder: str | os.PathLike[str],
-) -> tuple[CTRPredictionNetwork, LogEncoder, str | None]:
+) -> tuple[CTRPredictionNetwork | CTRModel, Any, str | None]:
     """Network, encoder and log format of a run folder."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -135,7 +170,7 @@ def load_model(
         if not (folder / name).is_file():
             raise ValueError(f"The run folder {folder} is incomplete: it has no {name}.")
     network = load(folder / MODEL)
-    if not isinstance(network, CTRPredictionNetwork):
+    if not isinstance(network, CTRPredictionNetwork | CTRModel):
         raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, not a CTR network.")
     try:
         known = json.loads((folder / ENCODER).read_text(encoding="utf-8"))
@@ -147,8 +182,14 @@ def load_model(
             f"{folder / ENCODER} has format version {version}; this fastdl reads up to "
             f"{FORMAT_VERSION}. Install a newer fastdl."
         )
-    encoder = LogEncoder.from_dict(described)
-    if len(encoder.feature_names_) != network.layers[0].W.shape[0]:  # type: ignore[attr-defined]
+    encoder: Any
+    if isinstance(network, CTRModel):
+        encoder = FeatureEncoder.load(folder) if described == FEATURES else None
+        fits = encoder is not None and encoder.spec_ == network.spec
+    else:
+        encoder = LogEncoder.from_dict(described)
+        fits = len(encoder.feature_names_) == network.layers[0].W.shape[0]  # type: ignore[attr-defined]
+    if not fits:
         raise ValueError(f"In {folder} the model and the encoder do not belong together.")
     return network, encoder, log_format
 

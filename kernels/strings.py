@@ -16,7 +16,7 @@ from numba import prange
 from .dense import pieces
 from .jit import jit
 
-KERNELS = ("hash_strings", "count_keys", "find_keys")
+KERNELS = ("hash_strings", "count_keys", "move_keys", "find_keys")
 
 ROWS = 8192  # strings or keys of one task
 LOAD = 2  # slots a key: a table as full as that has to grow
@@ -147,6 +147,14 @@ def count_keys(found, keys, counts, fresh, state):  # type: ignore[no-untyped-de
         counts[slot] += 1
         place += 1
     state[0], state[1], state[2] = place, used, new
+
+
+@jit
+def move_keys(found, given, keys, numbers):  # type: ignore[no-untyped-def]
+    """Put different keys ``found`` (n,) with numbers ``given`` (n,) int64, not 0, into a table."""
+    for i in range(found.size):
+        slot = _slot(keys, numbers, found[i])
+        keys[slot], numbers[slot] = found[i], given[i]
 
 
 @jit(apart=True)

@@ -93,3 +93,18 @@ def test_find_keys(n, rng, two_thread_counts):
     found = np.where(rng.random(n) < 0.7, rng.choice(known, n), np.uint64(5))
     out = compare("find_keys", (found, keys, numbers, 1), np.empty(n, np.int64), two_thread_counts)
     assert ((out == 1) == (found == 5)).all()
+
+
+def test_move_keys(rng):
+    found = np.unique(rng.integers(0, 2**63, 300).astype(np.uint64))
+    given = rng.integers(1, 10**9, len(found))
+    results = []
+    for backend in ("numba", "numpy"):
+        own = np.zeros(1024, np.uint64), np.zeros(1024, np.int64)
+        with use_backend(backend):
+            ops.move_keys(found, given, *own)
+            out = np.empty(len(found), np.int64)
+            ops.find_keys(found, *own, 0, out)
+        np.testing.assert_array_equal(out, given)
+        results.append(own)
+    np.testing.assert_array_equal(results[0], results[1])

@@ -174,3 +174,32 @@ def test_info_tells_the_machine(capsys):
     text = capsys.readouterr().out
     for name in ("CPU", "BLAS", "threads", "threading layer", "kernel cache", "GFLOP/s"):
         assert name in text
+
+
+def test_a_model_with_embeddings_round_trip(tmp_path):
+    """Trained in one process, predicted by the command from CSV and Parquet: equal to the bit."""
+    log, folder = tmp_path / "log.parquet", tmp_path / "run"
+    write_ad_log(log, 4000, seed=5)
+    options = ["--hidden", "16", "--embedding-dim", 4, "--epochs", 2]
+    assert run("train", "--model", "deepfm", "--data", log, *options, "--out", folder) == 0
+    content = json.loads((folder / "metrics.json").read_text())
+    assert content["test"]["log_loss"] < content["base_rate"]["log_loss"]
+    table = parquet.read_table(log)
+    csv.write_csv(table, tmp_path / "log.csv")
+    found = []
+    for name in ("log.csv", "log.parquet"):
+        out = tmp_path / f"{name}.probabilities.parquet"
+        assert run("predict", "--model", folder, "--data", tmp_path / name, "--out", out) == 0
+        found.append(parquet.read_table(out)["probability"].to_numpy())
+    network, encoder, _ = pipeline.load_model(folder)
+    found.append(network.predict_proba(encoder.transform(table))[:, 1])
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+    assert found[0].std() > 0.02
+    (folder / "features.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"features\.json"):
+        pipeline.load_model(folder)
+
+
+def test_an_unknown_model_is_named(tmp_path, capsys):
+    assert run("train", "--model", "deepfn", "--out", tmp_path / "run") == 2
+    assert "model is 'deepfn'; expected one of" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from ..config import checked_dtype
 from ..validation import check_size
 from .columns import is_number
 from .description import VERSION, checked_columns, feature_names, width
+from .fetch import check_table, column_of
 from .hashing import bucket_of, hash_codes, slot_of, unpacked
 from .learners import Moments, Values, distinct, scaled
 
@@ -76,10 +77,10 @@ class LogEncoder:
         Raises ValueError where a column of the training log is missing, of another type or
         infinite, and where a number is too large for the dtype.
         """
-        _check_table(table)
+        check_table(table)
         out = np.zeros((len(table), len(self._fitted().feature_names_)), checked_dtype(dtype))
         for column, first in zip(self.columns_, self._first, strict=True):
-            values = _column(table, column["name"], column["kind"] == "numeric")
+            values = column_of(table, column["name"], column["kind"] == "numeric")
             if column["kind"] == "numeric":
                 self._numbers(column, values, out[:, first:])
             else:
@@ -126,13 +127,13 @@ class LogEncoder:
         return self
 
     def _learn(self, piece: Table) -> None:
-        _check_table(piece)
+        check_table(piece)
         if not hasattr(self, "_learners"):
             self._learners = self._new_learners(piece)
             self._rows = 0
         self._rows += len(piece)
         for name, learner in self._learners.items():
-            learner.add(_column(piece, name, isinstance(learner, Moments)))
+            learner.add(column_of(piece, name, isinstance(learner, Moments)))
 
     def _new_learners(self, table: Table) -> dict[str, Moments | Values]:
         buckets = check_size(self.buckets, "buckets")
@@ -195,46 +196,3 @@ def _indicators(column: dict[str, Any], values: ChunkedArray, out: np.ndarray, f
     target = np.append(target, width(column) - 1 if column["missing"] else -1)[codes]
     rows = np.flatnonzero(target >= 0)
     out[rows, first + target[rows]] = 1
-
-
-def _check_table(table: Any) -> None:
-    import pyarrow as pa
-
-    if not isinstance(table, pa.Table):
-        raise TypeError(f"The log is a {type(table).__name__}; expected a pyarrow Table.")
-
-
-def _column(table: Table, name: str, number: bool) -> ChunkedArray:
-    """A column as float64 or strings; ValueError where it is missing or of another type."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if name not in table.column_names:
-        raise ValueError(
-            f"The log has no column {name}, which the encoder was fitted with; it has "
-            f"{', '.join(table.column_names)}."
-        )
-    column = table[name]
-    kind = column.type
-    try:
-        if number:
-            if not (is_number(kind) or pa.types.is_boolean(kind)) and column.null_count < len(
-                column
-            ):
-                raise ValueError(
-                    f"Column {name} must be numeric, but has the type {kind}. Read it with "
-                    f"numeric=['{name}'], or fit with categorical=['{name}']."
-                )
-            return column.cast(pa.float64(), safe=False)
-        if pa.types.is_dictionary(kind) and kind.value_type == pa.string():
-            return column
-        if pa.types.is_dictionary(kind):
-            column = column.cast(kind.value_type)
-        if pa.types.is_floating(column.type):
-            column = pc.if_else(pc.is_nan(column), None, column)
-        return column.cast(pa.string())
-    except pa.ArrowException as error:
-        raise ValueError(
-            f"Column {name} has the type {kind}; expected "
-            f"{'numbers' if number else 'strings or other plain values'}: {error}"
-        ) from None

@@ -69,6 +69,12 @@ def count_keys(found, keys, counts, fresh, state):
         state[0] += 1
 
 
+def move_keys(found, given, keys, numbers):
+    for key, number in zip(found, given, strict=True):
+        slot = _slot(keys, numbers, key)
+        keys[slot], numbers[slot] = key, number
+
+
 def find_keys(found, keys, numbers, other, out):
     for n, key in enumerate(found):
         out[n] = numbers[_slot(keys, numbers, key)] or other

@@ -1,0 +1,268 @@
+"""From a log's columns to what CTR models with embeddings take: numbers, ids and lists of ids."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..config import resolve_dtype
+from ..features import FeatureSpec, Field, SequenceField
+from ..files import FORMAT_VERSION, write_atomically, write_text
+from .columns import is_number
+from .fetch import as_table
+from .formats import LABELS, OPPOSITES
+from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number, kind_name
+from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+DESCRIPTION, VOCABULARIES = "features.json", "vocabularies.parquet"
+NOT_FEATURES = {*LABELS, *OPPOSITES.values(), "click_probability"}
+
+
+class FeatureEncoder:
+    """Learns in one pass over the training rows how columns become features.
+
+    numbers: what a numeric column becomes, "number" (scaled logarithms) or "buckets" (ids of
+    quantiles). min_count: values of a category that came less often share one id. max_values: a
+    column with more different values is hashed into so many ids. columns: for some columns their
+    kind, or a dict of "kind" and options: "number" (log), "buckets" (buckets), "category"
+    (min_count, max_values), "hashed" (size), "list" (separator, pooling and those of a category),
+    "date", or "ignore". Otherwise numbers are ``numbers``, lists "list", times "date", and all
+    else is "category". The label's usual names and click_probability are no features.
+
+    Memory is bounded by the vocabularies. Ids do not depend on the order of the rows or on how the
+    log is cut, and are the same in every process. After ``fit``: ``columns_``, ``spec_`` (a
+    ``FeatureSpec``), ``left_out_`` (why columns are no features: constant, or without values).
+
+    >>> from fastdl.data import FeatureEncoder
+    >>> log = {"price": [1.0, None, 3.0], "city": ["Rome", "Rome", "Oslo"]}
+    >>> encoder = FeatureEncoder().fit(log)
+    >>> encoder.spec_.names
+    ('price', 'price is missing', 'city')
+    >>> encoder.transform({"price": [2.0], "city": ["Rome"]})["ids"]
+    array([[2]], dtype=int32)
+    """
+
+    def __init__(
+        self, *, numbers: str = "number", min_count: int = 2, max_values: int = 2_000_000,
+        columns: Mapping[str, str | Mapping[str, Any]] | None = None,
+    ) -> None:  # fmt: skip
+        self.numbers = numbers
+        self.min_count = min_count
+        self.max_values = max_values
+        self.columns = columns
+
+    def fit(self, log: Any) -> FeatureEncoder:
+        """Learn from a table, a pandas or polars frame, a dict of arrays, or an iterable of them.
+
+        Raises TypeError and ValueError for options and columns that cannot be used.
+        """
+        columns: dict[str, Kind] = {}
+        rows = 0
+        for table in _pieces(log):
+            if not rows:
+                columns = self._choose(table)
+            rows += len(table)
+            for column in columns.values():
+                column.learn(table)
+        if not rows:
+            raise ValueError("The log has no rows to learn from.")
+        for column in columns.values():
+            column.finish()
+        self.left_out_ = {c.name: c.useless for c in columns.values() if c.useless}
+        self._prepare([c for c in columns.values() if not c.useless])
+        return self
+
+    def transform(self, log: Any, dtype: DTypeLike | None = None) -> dict[str, Any]:
+        """What ``spec_.batch`` and the models take: "numeric", "ids" and the sequences' names.
+
+        Raises ValueError where a column of the training log is missing or of another type, and
+        for infinite numbers and those too large for the dtype.
+        """
+        table, spec, real = as_table(log), self._fitted().spec_, resolve_dtype(dtype)
+        small = not len(spec.sizes) or spec.sizes.max() < 2**31
+        numeric = np.empty((len(table), len(spec.numeric)), real)  # type: ignore[arg-type]
+        ids = np.empty((len(table), len(spec.fields)), np.int32 if small else np.int64)  # type: ignore[arg-type]
+        found: dict[str, Any] = {}
+        next_number, next_id = iter(numeric.T), iter(ids.T)
+        for column in self.columns_:
+            for feature, values in zip(column.features(), column.encode(table), strict=True):
+                if isinstance(feature, SequenceField):
+                    found[feature.name] = values
+                elif isinstance(feature, Field):
+                    next(next_id)[...] = values
+                else:
+                    _check_size(values, column.name, real)
+                    next(next_number)[...] = values
+        if spec.numeric:
+            found["numeric"] = numeric
+        if spec.fields:
+            found["ids"] = ids
+        return found
+
+    def fit_transform(self, log: Any, dtype: DTypeLike | None = None) -> dict[str, Any]:
+        """``fit`` and ``transform`` of one table."""
+        return self.fit(log).transform(log, dtype)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write features.json and vocabularies.parquet, which people can read, into a folder."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        columns = self._fitted().columns_
+        parts = [
+            pa.table({"column": pa.array([c.name] * len(v.values), pa.string()),
+                      "value": v.values, "count": pa.array(v.counts, pa.int64())})
+            for c in columns if (v := c.vocabulary) is not None
+        ]  # fmt: skip
+        schema = pa.schema({"column": pa.string(), "value": pa.string(), "count": pa.int64()})
+        vocabularies = pa.concat_tables([schema.empty_table(), *parts])
+        write_atomically(
+            Path(folder) / VOCABULARIES, lambda path: parquet.write_table(vocabularies, path)
+        )
+        described = {
+            "format_version": FORMAT_VERSION, "numbers": self.numbers, "min_count": self.min_count,
+            "max_values": self.max_values, "left_out": self.left_out_,
+            "columns": [c.to_dict() for c in columns],
+            "vocabulary_sizes": {c.name: len(c.vocabulary.values) for c in columns if c.vocabulary},
+        }  # fmt: skip
+        write_text(Path(folder) / DESCRIPTION, json.dumps(described, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> FeatureEncoder:
+        """The encoder that ``save`` wrote; ValueError for damaged files, or a newer version's."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        for name in (DESCRIPTION, VOCABULARIES):
+            if not (Path(folder) / name).is_file():
+                raise FileNotFoundError(f"There is no file {Path(folder) / name}.")
+        try:
+            known = json.loads((Path(folder) / DESCRIPTION).read_text(encoding="utf-8"))
+            version = int(known["format_version"])
+            if version <= FORMAT_VERSION:
+                table = parquet.read_table(Path(folder) / VOCABULARIES, partitioning=None)
+                encoder = cls(**{k: known[k] for k in ("numbers", "min_count", "max_values")})
+                encoder.left_out_ = dict(known["left_out"])
+                encoder._prepare(list(_columns(known, table)))
+                return encoder
+        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+            raise ValueError(f"The encoder in {folder} is damaged: {error!r}.") from None
+        raise ValueError(
+            f"The encoder in {folder} has format version {version}; this fastdl reads up to "
+            f"{FORMAT_VERSION}. Install a newer fastdl."
+        )
+
+    @property
+    def numeric_names(self) -> list[str]:
+        """Columns that are read as numbers."""
+        return [c.name for c in self._fitted().columns_ if isinstance(c, Number | Buckets)]
+
+    @property
+    def categorical_names(self) -> list[str]:
+        """Columns that are read as text."""
+        return [c.name for c in self._fitted().columns_ if isinstance(c, Category | Hashed)]
+
+    def _choose(self, table: Table) -> dict[str, Kind]:
+        asked = {
+            name: {"kind": given} if isinstance(given, str) else dict(given)
+            for name, given in (self.columns or {}).items()
+        }
+        unknown = [name for name in asked if name not in table.column_names]
+        if unknown:
+            raise ValueError(
+                f"The log has no column {', '.join(unknown)}, which columns= names; it has "
+                f"{', '.join(table.column_names)}."
+            )
+        if self.numbers not in ("number", "buckets"):
+            raise ValueError(f"numbers is {self.numbers!r}; expected 'number' or 'buckets'.")
+        names = [n for n in table.column_names if n in asked or n not in NOT_FEATURES]
+        found = {}
+        for name in names:
+            options = asked.get(name, {"kind": self._usual_kind(table[name].type)})
+            kind = options.pop("kind", None)
+            if kind == "ignore":
+                continue
+            if kind not in KINDS:
+                raise ValueError(
+                    f"Column {name!r} has the kind {kind!r}; expected one of {', '.join(KINDS)} "
+                    "or ignore."
+                )
+            common = {"min_count": self.min_count, "max_values": self.max_values}
+            usual = {k: v for k, v in common.items() if k in KINDS[kind].options}
+            found[name] = KINDS[kind](name, **{**usual, **options})
+        return found
+
+    def _usual_kind(self, kind: Any) -> str:
+        import pyarrow as pa
+
+        if is_number(kind):
+            return self.numbers
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            return "list"
+        return "date" if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else "category"
+
+    def _prepare(self, columns: list[Kind]) -> None:
+        if not columns:
+            reasons = "; ".join(f"{name}: {why}" for name, why in self.left_out_.items())
+            raise ValueError(f"There are no columns to encode ({reasons or 'the log has none'}).")
+        self.columns_ = columns
+        features = [feature for column in columns for feature in column.features()]
+        self.spec_ = FeatureSpec(
+            [f for f in features if isinstance(f, str)],
+            [f for f in features if isinstance(f, Field) and not isinstance(f, SequenceField)],
+            [f for f in features if isinstance(f, SequenceField)],
+        )
+
+    def _fitted(self) -> FeatureEncoder:
+        if not hasattr(self, "columns_"):
+            raise ValueError("This FeatureEncoder is not fitted yet; call fit with training rows.")
+        return self
+
+    def describe(self) -> list[tuple[str, str, str]]:
+        """(name, kind, what it became) of every column, those left out too; for people."""
+        rows = []
+        for column in self._fitted().columns_:
+            sizes = [f"{f.size:,} ids" for f in column.features() if isinstance(f, Field)]
+            rows.append((column.name, kind_name(column), ", ".join(sizes) or "a number"))
+        return [*rows, *((name, "left out", why) for name, why in self.left_out_.items())]
+
+
+def _pieces(log: Any) -> Iterator[Table]:
+    if isinstance(log, dict) or hasattr(log, "__arrow_c_stream__"):
+        yield as_table(log)
+    elif isinstance(log, str | bytes) or not isinstance(log, Iterable):
+        raise TypeError(
+            f"fit got {type(log).__name__}; expected a table, a frame, a dict of arrays, or "
+            "several of them."
+        )
+    else:
+        for piece in log:
+            yield as_table(piece)
+
+
+def _columns(known: dict[str, Any], vocabularies: Table) -> Iterator[Kind]:
+    import pyarrow.compute as pc
+
+    for described in known["columns"]:
+        vocabulary, name = None, described["name"]
+        size = known["vocabulary_sizes"].get(name)
+        if size is not None:
+            own = vocabularies.filter(pc.equal(vocabularies["column"], name))
+            if len(own) != size:
+                raise ValueError(f"column {name} has {len(own)} values; expected {size}")
+            vocabulary = Vocabulary(own["value"], own["count"].to_numpy())
+        yield KINDS[described["kind"]].from_dict(described, vocabulary)
+
+
+def _check_size(values: np.ndarray, name: str, dtype: np.dtype[Any]) -> None:
+    if len(values) and np.abs(values).max() > np.finfo(dtype).max:
+        raise ValueError(f"Column {name} has numbers too large for {dtype}.")

@@ -1,0 +1,82 @@
+"""Columns of pyarrow tables, as encoders take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .columns import is_number
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray, Table
+
+
+def as_table(data: Any) -> Table:
+    """A pyarrow Table of a Table, a pandas or polars frame, or a dict of arrays.
+
+    Raises TypeError for anything else.
+    """
+    import pyarrow as pa
+
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, dict) or hasattr(data, "__arrow_c_stream__"):
+        return pa.table(data)
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    raise TypeError(
+        f"The log is {type(data).__name__}; expected a pyarrow Table, a pandas or polars frame, or "
+        "a dict of arrays."
+    )
+
+
+def check_table(table: Any) -> None:
+    """TypeError unless it is a pyarrow Table."""
+    import pyarrow as pa
+
+    if not isinstance(table, pa.Table):
+        raise TypeError(f"The log is a {type(table).__name__}; expected a pyarrow Table.")
+
+
+def raw_column(table: Table, name: str) -> ChunkedArray:
+    """A column as it is; ValueError where it is missing."""
+    if name not in table.column_names:
+        raise ValueError(
+            f"The log has no column {name}, which the encoder was fitted with; it has "
+            f"{', '.join(table.column_names)}."
+        )
+    return table[name]
+
+
+def column_of(table: Table, name: str, number: bool) -> ChunkedArray:
+    """A column as float64 or strings; ValueError where it is missing or of another type."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = raw_column(table, name)
+    kind = column.type
+    try:
+        if number:
+            if not (is_number(kind) or pa.types.is_boolean(kind)) and column.null_count < len(
+                column
+            ):
+                raise ValueError(
+                    f"Column {name} must be numeric, but has the type {kind}. Read it with "
+                    f"numeric=['{name}'], or fit with categorical=['{name}']."
+                )
+            return column.cast(pa.float64(), safe=False)
+        if pa.types.is_dictionary(kind) and kind.value_type == pa.string():
+            return column
+        if pa.types.is_dictionary(kind):
+            chunks = [
+                pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string()))
+                for c in column.chunks
+            ]
+            return pa.chunked_array(chunks, pa.dictionary(kind.index_type, pa.string()))
+        if pa.types.is_floating(column.type):
+            column = pc.if_else(pc.is_nan(column), None, column)
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"Column {name} has the type {kind}; expected "
+            f"{'numbers' if number else 'strings or other plain values'}: {error}"
+        ) from None

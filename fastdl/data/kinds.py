@@ -1,0 +1,327 @@
+"""The ways in which a column becomes features: each learns in one pass, then encodes.
+
+A kind's ``features`` names what it makes: numbers, fields of ids, or sequences of ids. ``encode``
+returns their arrays in that order. What it learned is in ``to_dict``, but for vocabularies, which
+are kept beside (see ``FeatureEncoder.save``).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..features import Field, SequenceField
+from ..validation import check_size
+from .fetch import column_of, raw_column
+from .learners import Moments, scaled
+from .quantiles import Quantiles
+from .vocabulary import MISSING, ValueCounts, Vocabulary, hashed_ids
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray, Table
+
+Features = list[str | Field | SequenceField]
+
+
+class Kind:
+    """Base: the column's name, the options, and whether anything can be learnt from it."""
+
+    options: ClassVar[dict[str, Any]] = {}
+    learnt: ClassVar[tuple[str, ...]] = ()
+    useless = ""  # after training: why the column is left out
+    vocabulary: Vocabulary | None = None
+
+    def __init__(self, name: str, **given: Any) -> None:
+        unknown = set(given) - set(self.options)
+        if unknown:
+            raise ValueError(
+                f"Column {name!r} has the options {', '.join(sorted(unknown))}; a column of the "
+                f"kind {kind_name(self)!r} has {', '.join(self.options) or 'none'}."
+            )
+        self.name = name
+        for option, value in {**self.options, **given}.items():
+            if isinstance(self.options[option], int) and not isinstance(value, bool):
+                check_size(value, f"{option} of column {name!r}")
+            setattr(self, option, value)
+
+    def learn(self, table: Table) -> None:
+        """Learn from a piece of the training rows."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """After the last piece."""
+        raise NotImplementedError
+
+    def features(self) -> Features:
+        """Names of numbers, and fields of ids."""
+        raise NotImplementedError
+
+    def encode(self, table: Table) -> list[Any]:
+        """An array for each feature."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Options and what was learned, as JSON can hold it."""
+        found = {name: getattr(self, name) for name in (*self.options, *self.learnt)}
+        return {"kind": kind_name(self), "name": self.name, **found}
+
+    @classmethod
+    def from_dict(cls, known: dict[str, Any], vocabulary: Vocabulary | None) -> Kind:
+        """The column that ``to_dict`` described."""
+        column = cls(known["name"], **{name: known[name] for name in cls.options})
+        for name in cls.learnt:
+            setattr(column, name, known[name])
+        column.vocabulary = vocabulary
+        column.check()
+        return column
+
+    def check(self) -> None:
+        """ValueError where what was read from a file cannot be right."""
+
+
+class Number(Kind):
+    """(s - mean) / std with s = sign(x) log(1 + |x|), or x where ``log`` is False; 0 where missing.
+
+    Where training rows had gaps, a second number marks them.
+    """
+
+    options: ClassVar = {"log": True}
+    learnt = ("mean", "std", "missing")
+    log: bool
+    mean: float
+    std: float
+    missing: bool
+
+    def __init__(self, name: str, **given: Any) -> None:
+        super().__init__(name, **given)
+        self._moments = Moments(name, bool(self.log))
+
+    def learn(self, table: Table) -> None:
+        self._moments.add(column_of(table, self.name, True))
+
+    def finish(self) -> None:
+        known = self._moments.description()
+        self.mean, self.std, self.missing = known["mean"], known["std"], known["missing"]
+        if self._moments.count == 0:
+            self.useless = "it has no values"
+        elif self._moments.squares == 0 and not self.missing:
+            self.useless = "it is constant"
+
+    def features(self) -> Features:
+        return [self.name, f"{self.name} is missing"] if self.missing else [self.name]
+
+    def encode(self, table: Table) -> list[Any]:
+        values = scaled(column_of(table, self.name, True), self.name, self.log)
+        absent = np.isnan(values)
+        numbers = np.where(absent, 0, (values - self.mean) / self.std)
+        return [numbers, absent] if self.missing else [numbers]
+
+    def check(self) -> None:
+        if not (math.isfinite(self.mean) and math.isfinite(self.std) and self.std > 0):
+            raise ValueError(f"column {self.name} has mean {self.mean} and std {self.std}")
+
+
+class Buckets(Kind):
+    """The id of the quantile bucket that the number falls into; 0 where missing."""
+
+    options: ClassVar = {"buckets": 64}
+    learnt = ("borders",)
+    buckets: int
+    borders: list[float]
+
+    def __init__(self, name: str, **given: Any) -> None:
+        super().__init__(name, **given)
+        self._quantiles, self._missing = Quantiles(), False
+
+    def learn(self, table: Table) -> None:
+        values = scaled(column_of(table, self.name, True), self.name, False)
+        present = values[~np.isnan(values)]
+        self._missing |= len(present) < len(values)
+        self._quantiles.add(present)
+
+    def finish(self) -> None:
+        self.borders = self._quantiles.borders(self.buckets)
+        if not len(self._quantiles.bins):
+            self.useless = "it has no values"
+        elif not self.borders and not self._missing:
+            self.useless = "it is constant"
+
+    def features(self) -> Features:
+        return [Field(self.name, len(self.borders) + 2)]
+
+    def encode(self, table: Table) -> list[Any]:
+        values = scaled(column_of(table, self.name, True), self.name, False)
+        places = np.searchsorted(np.asarray(self.borders, np.float64), values) + 1
+        return [np.where(np.isnan(values), MISSING, places)]
+
+    def check(self) -> None:
+        if not all(a < b for a, b in zip(self.borders, self.borders[1:], strict=False)):
+            raise ValueError(f"the borders of column {self.name} do not rise")
+
+
+class Category(Kind):
+    """An id for each value that came ``min_count`` times; 0 where missing, 1 for all others.
+
+    More than ``max_values`` values are not listed: their hash chooses one of so many ids.
+    """
+
+    options: ClassVar = {"min_count": 2, "max_values": 2_000_000}
+    learnt = ("hashed",)
+    min_count: int
+    max_values: int
+    hashed = False
+
+    def __init__(self, name: str, **given: Any) -> None:
+        super().__init__(name, **given)
+        self._counts, self._missing = ValueCounts(self.max_values), False
+
+    def _values(self, table: Table) -> ChunkedArray:
+        return column_of(table, self.name, False)
+
+    def learn(self, table: Table) -> None:
+        before, values = self._counts.rows, self._values(table)
+        self._counts.add(values)
+        self._missing |= self._counts.rows - before < len(values)
+
+    def finish(self) -> None:
+        self.hashed = self._counts.full
+        if self._counts.rows == 0:
+            self.useless = "it has no values"
+        elif self._counts.used == 1 and not self._missing:
+            self.useless = "it is constant"
+        if not self.hashed:
+            self.vocabulary = self._counts.vocabulary(self.min_count)
+
+    def _size(self) -> int:
+        return self.vocabulary.size if self.vocabulary is not None else self.max_values + 1
+
+    def _ids(self, values: ChunkedArray) -> np.ndarray:
+        if self.vocabulary is not None:
+            return self.vocabulary.ids(values)
+        return hashed_ids(values, self.max_values)
+
+    def features(self) -> Features:
+        return [Field(self.name, self._size())]
+
+    def encode(self, table: Table) -> list[Any]:
+        return [self._ids(self._values(table))]
+
+    def check(self) -> None:
+        if self.hashed != (self.vocabulary is None):
+            raise ValueError(f"the vocabulary of column {self.name} is missing")
+
+
+class Hashed(Kind):
+    """One of ``size`` ids, chosen by the value's hash; 0 where missing. Nothing is kept."""
+
+    options: ClassVar = {"size": 100_000}
+    size: int
+
+    def learn(self, table: Table) -> None:
+        column_of(table, self.name, False)
+
+    def finish(self) -> None:
+        pass
+
+    def features(self) -> Features:
+        return [Field(self.name, self.size + 1)]
+
+    def encode(self, table: Table) -> list[Any]:
+        return [hashed_ids(column_of(table, self.name, False), self.size)]
+
+
+class List(Category):
+    """A sequence of ids as ``Category`` gives them, of lists or of text that ``separator`` cuts.
+
+    Missing values in a list, and nothing between two separators, are left out; a missing list is
+    empty.
+    """
+
+    options: ClassVar = {**Category.options, "separator": None, "pooling": "mean"}
+    separator: str | None
+    pooling: str
+
+    def _lists(self, table: Table) -> tuple[ChunkedArray, np.ndarray]:
+        """All elements, one list behind the other, and each list's length."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.separator is not None:
+            column = pc.split_pattern(column_of(table, self.name, False), self.separator)
+        else:
+            column = raw_column(table, self.name)
+        kind = column.type
+        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+            raise ValueError(
+                f"Column {self.name} has the type {kind}; expected lists, or text and a separator."
+            )
+        elements = pa.chunked_array([c.flatten() for c in column.chunks], kind.value_type)
+        lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64)
+        present = elements.is_valid().to_numpy()
+        if self.separator is not None:
+            present &= pc.fill_null(pc.not_equal(elements, ""), False).to_numpy()
+        if not present.all():
+            rows = np.repeat(np.arange(len(lengths)), lengths)[present]
+            lengths = np.bincount(rows, minlength=len(lengths))
+            elements = elements.filter(pa.array(present))
+        return elements.cast(pa.string()), lengths
+
+    def _values(self, table: Table) -> ChunkedArray:
+        return self._lists(table)[0]
+
+    def features(self) -> Features:
+        return [SequenceField(self.name, self._size(), pooling=self.pooling)]
+
+    def encode(self, table: Table) -> list[Any]:
+        elements, lengths = self._lists(table)
+        return [(self._ids(elements), lengths)]
+
+
+class Date(Kind):
+    """The hour of the day and the day of the week of a time, as two fields; 0 where missing.
+
+    Times are pyarrow's timestamps and dates, or text as ISO 8601 writes it.
+    """
+
+    def _times(self, table: Table) -> ChunkedArray:
+        import pyarrow as pa
+
+        column = raw_column(table, self.name)
+        if pa.types.is_timestamp(column.type):
+            return column
+        if pa.types.is_date(column.type):
+            return column.cast(pa.timestamp("ms"))
+        texts = column_of(table, self.name, False)
+        try:
+            return texts.cast(pa.string()).cast(pa.timestamp("us"))
+        except pa.ArrowException as error:
+            raise ValueError(f"Column {self.name} has no times: {error}") from None
+
+    def learn(self, table: Table) -> None:
+        self._times(table)
+
+    def finish(self) -> None:
+        pass
+
+    def features(self) -> Features:
+        return [Field(f"{self.name} hour", 25), Field(f"{self.name} weekday", 8)]
+
+    def encode(self, table: Table) -> list[Any]:
+        import pyarrow.compute as pc
+
+        times = self._times(table)
+        parts = (pc.hour(times), pc.day_of_week(times))
+        return [pc.fill_null(pc.add(part, 1), MISSING).to_numpy() for part in parts]
+
+
+KINDS: dict[str, type[Kind]] = {
+    "number": Number, "buckets": Buckets, "category": Category, "hashed": Hashed, "list": List,
+    "date": Date,
+}  # fmt: skip
+
+
+def kind_name(column: Kind) -> str:
+    """The kind's name, as options and descriptions have it."""
+    return next(name for name, kind in KINDS.items() if kind is type(column))
