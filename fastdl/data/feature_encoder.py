@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from numpy.typing import DTypeLike
 from ..config import resolve_dtype
 from ..features import FeatureSpec, Field, SequenceField
 from ..files import FORMAT_VERSION, write_atomically, write_text
+from ..kernels.jit import get_num_threads
 from .columns import is_number
 from .fetch import as_table
 from .formats import LABELS, OPPOSITES
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pyarrow import Table
 
 DESCRIPTION, VOCABULARIES = "features.json", "vocabularies.parquet"
+_BLOCK = 4096  # rows written together
 NOT_FEATURES = {*LABELS, *OPPOSITES.values(), "click_probability"}
 
 
@@ -71,12 +74,10 @@ class FeatureEncoder:
             if not rows:
                 columns = self._choose(table)
             rows += len(table)
-            for column in columns.values():
-                column.learn(table)
+            _each(lambda column, table=table: column.learn(table), columns.values())
         if not rows:
             raise ValueError("The log has no rows to learn from.")
-        for column in columns.values():
-            column.finish()
+        _each(lambda column: column.finish(), columns.values())
         self.left_out_ = {c.name: c.useless for c in columns.values() if c.useless}
         self._prepare([c for c in columns.values() if not c.useless])
         return self
@@ -89,23 +90,22 @@ class FeatureEncoder:
         """
         table, spec, real = as_table(log), self._fitted().spec_, resolve_dtype(dtype)
         small = not len(spec.sizes) or spec.sizes.max() < 2**31
-        numeric = np.empty((len(table), len(spec.numeric)), real)  # type: ignore[arg-type]
-        ids = np.empty((len(table), len(spec.fields)), np.int32 if small else np.int64)  # type: ignore[arg-type]
+        encoded = _each(lambda column: column.encode(table), self.columns_)
         found: dict[str, Any] = {}
-        next_number, next_id = iter(numeric.T), iter(ids.T)
-        for column in self.columns_:
-            for feature, values in zip(column.features(), column.encode(table), strict=True):
+        numbers, ids = [], []
+        for column, arrays in zip(self.columns_, encoded, strict=True):
+            for feature, values in zip(column.features(), arrays, strict=True):
                 if isinstance(feature, SequenceField):
                     found[feature.name] = values
                 elif isinstance(feature, Field):
-                    next(next_id)[...] = values
+                    ids.append(values)
                 else:
                     _check_size(values, column.name, real)
-                    next(next_number)[...] = values
-        if spec.numeric:
-            found["numeric"] = numeric
-        if spec.fields:
-            found["ids"] = ids
+                    numbers.append(values)
+        if numbers:
+            found["numeric"] = _side_by_side(numbers, real)
+        if ids:
+            found["ids"] = _side_by_side(ids, np.dtype(np.int32 if small else np.int64))
         return found
 
     def fit_transform(self, log: Any, dtype: DTypeLike | None = None) -> dict[str, Any]:
@@ -247,6 +247,26 @@ def _pieces(log: Any) -> Iterator[Table]:
     else:
         for piece in log:
             yield as_table(piece)
+
+
+def _each(work: Callable[[Kind], Any], columns: Iterable[Kind]) -> list[Any]:
+    """Columns are independent of each other: each is one thread's."""
+    columns = list(columns)
+    threads = min(get_num_threads(), len(columns))
+    if threads <= 1:
+        return [work(column) for column in columns]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, columns))
+
+
+def _side_by_side(columns: list[np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
+    """Columns (rows,) as (rows, columns), in blocks of rows that stay in the cache."""
+    out = np.empty((len(columns[0]), len(columns)), dtype)
+    for start in range(0, len(out), _BLOCK):
+        own = slice(start, start + _BLOCK)
+        for i, column in enumerate(columns):
+            out[own, i] = column[own]
+    return out
 
 
 def _columns(known: dict[str, Any], vocabularies: Table) -> Iterator[Kind]:

@@ -104,12 +104,21 @@ def _tables(source: Source, choice: Choice, target: Target, batch_rows: int) -> 
     target.finish()
 
 
+def _texts(source: Source) -> list[str]:
+    """Columns of text, which Parquet mostly holds as dictionaries: their texts need no copies."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(source.path)
+    return [field.name for field in schema if field.type == pa.string()]
+
+
 def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) -> Iterator[Table]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(source.path) as file:
+        with parquet.ParquetFile(source.path, read_dictionary=_texts(source)) as file:
             names = file.schema_arrow.names
             twice = {name for name in names if names.count(name) > 1}
             if twice:

@@ -29,20 +29,36 @@ def text_tables(source: Source, choice: Choice, target: Target) -> Iterator[Tabl
             f"{source.path} is not in Avazu's format: it lacks the columns id and hour."
         )
     needed = choice.needed(names, target.find(names))
+    kinds: dict[str, Any] = {}
     try:
         kinds = _kinds(source, shape, names, needed, choice)
-        with _open(source, shape, kinds, needed) as reader:
+        with _open(source, shape, kinds, needed, threads=True) as reader:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError, EOFError) as error:
-        raise ValueError(_explained(source, names, str(error))) from None
+        message = _message_with_row(source, shape, kinds, needed) or str(error)
+        raise ValueError(_explained(source, names, message)) from None
 
 
-def _open(source: Source, shape: TextFormat, kinds: Any, needed: Names) -> Any:
+def _message_with_row(source: Source, shape: TextFormat, kinds: Any, needed: Names) -> str:
+    """pyarrow's error once more, on one thread: only then does it name the row."""
+    import pyarrow as pa
+
+    try:
+        with _open(source, shape, kinds, needed) as reader:
+            for _ in reader:
+                pass
+    except (pa.ArrowException, OSError, EOFError) as error:
+        return str(error)
+    return ""
+
+
+def _open(
+    source: Source, shape: TextFormat, kinds: Any, needed: Names, threads: bool = False
+) -> Any:
     from pyarrow import csv
 
-    # one thread: only then does pyarrow name the row of an error
-    read = csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=shape.names)
+    read = csv.ReadOptions(use_threads=threads, block_size=_BLOCK_BYTES, column_names=shape.names)
     # without newlines_in_values, a quoted line break at a block's border is an error
     parse = csv.ParseOptions(
         delimiter=shape.delimiter, newlines_in_values=shape.names is None,
