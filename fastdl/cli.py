@@ -15,7 +15,8 @@ app = typer.Typer(
 )  # fmt: skip
 
 DataFile = Annotated[
-    str | None, typer.Option(help="CSV, TSV or Parquet file; none: generated log.")
+    str | None,
+    typer.Option(help="CSV, TSV, Parquet: a file, folder or pattern; none: generated log."),
 ]
 Format = Annotated[
     str | None, typer.Option(help="criteo, avazu, csv, tsv or parquet; default: by the name.")

@@ -16,6 +16,7 @@ from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import load, save
 from .data import FeatureEncoder, LogEncoder, generate_ad_log, iter_log, labels, one_hot, read_log
 from .data.formats import resolve_format
+from .data.parts import find_parts
 from .files import FORMAT_VERSION, write_atomically, write_text
 from .models import ctr
 from .models.ctr import CTRModel, CTRPredictionNetwork
@@ -139,7 +140,7 @@ def predict_ctr(
     network, encoder, trained_format = load_model(folder)
     if Path(out).suffix not in (".csv", ".parquet"):
         raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
-    log_format = resolve_format(Path(data), format or trained_format)
+    log_format = resolve_format(find_parts(data)[0], format or trained_format)
     types: dict[str, Any] = {}
     if log_format not in ("criteo", "avazu"):  # those have fixed types; others follow the training
         types = {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}

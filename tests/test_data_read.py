@@ -302,8 +302,10 @@ def test_truncated_parquet(write, tmp_path):
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no file"):
         read_log(tmp_path / "log.csv")
-    with pytest.raises(ValueError, match="folder"):
+    with pytest.raises(FileNotFoundError, match="has no files"):
         read_log(tmp_path, "csv")
+    with pytest.raises(FileNotFoundError, match="No file fits the pattern"):
+        read_log(tmp_path / "*.csv")
 
 
 def test_a_text_in_a_criteo_count_names_line_and_column(write):

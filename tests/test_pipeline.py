@@ -200,6 +200,18 @@ def test_a_model_with_embeddings_round_trip(tmp_path):
         pipeline.load_model(folder)
 
 
+def test_a_log_in_parts(tmp_path):
+    days = tmp_path / "days"
+    days.mkdir()
+    for day in range(3):
+        write_ad_log(days / f"day_{day}.parquet", 500, seed=day)
+    options = ["--epochs", 1, "--hidden", 8, "--out", tmp_path / "run"]
+    assert run("train", "--data", f"{days}/*.parquet", *options) == 0
+    out = tmp_path / "p.csv"
+    assert run("predict", "--model", tmp_path / "run", "--data", days, "--out", out) == 0
+    assert len(csv.read_csv(out)) == 1500
+
+
 def test_an_unknown_model_is_named(tmp_path, capsys):
     assert run("train", "--model", "deepfn", "--out", tmp_path / "run") == 2
     assert "model is 'deepfn'; expected one of" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from .places import Source
 from .target import Target
 
 if TYPE_CHECKING:
-    from pyarrow import ChunkedArray, Table
+    from pyarrow import ChunkedArray, Schema, Table
 
 Names = Sequence[str]
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -30,6 +30,14 @@ class Choice:
         both = self.categorical & self.numeric
         if both:
             raise ValueError(f"{', '.join(sorted(both))} is in categorical= and in numeric=.")
+
+    def as_in(self, schema: Schema) -> Choice:
+        """The same choice for a log's other parts: what was a number in the first one stays one."""
+        numbers = [f.name for f in schema if is_number(f.type) and f.name != "label"]
+        others = [f.name for f in schema if not is_number(f.type)]
+        derived = {n for n in _TIME if n not in self.categorical}  # not in the file
+        return Choice(self.wanted and list(self.wanted),
+                      [n for n in others if n not in derived], numbers)  # fmt: skip
 
     def check(self, names: Names, source: Source) -> None:
         """ValueError for a name that the log does not have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ OPPOSITES = {"clk": "nonclk"}  # columns that are 1 - label in Taobao's logs: ne
 MISSING = ["", "NULL", "null", "NaN", "nan", "NA", "N/A"]
 
 _BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet"}
+_PACKED = {".gz": "a gzip file", ".zst": "a zstd file"}
 _MAGIC = {
     b"PAR1": "a Parquet file", b"\x89PNG": "a PNG picture",
     b"PK\x03\x04": "a zip archive (or .npz)",
     b"\x93NUM": "a NumPy array", b"\x1f\x8b": "a gzip file", b"\xff\xd8\xff": "a JPEG picture",
-    b"ARRO": "an Arrow file", b"ORC": "an ORC file",
+    b"ARRO": "an Arrow file", b"ORC": "an ORC file", b"\x28\xb5\x2f\xfd": "a zstd file",
 }  # fmt: skip
 
 
@@ -36,7 +38,7 @@ class TextFormat:
 def resolve_format(path: Path, name: str | None) -> str:
     """The format's name, guessed from the file's if it is None; ValueError where that fails."""
     if name is None:
-        suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
+        suffixes = [s.lower() for s in path.suffixes if s.lower() not in _PACKED]
         name = _BY_SUFFIX.get(suffixes[-1] if suffixes else "")
         if name is None:
             raise ValueError(
@@ -50,8 +52,6 @@ def resolve_format(path: Path, name: str | None) -> str:
 
 def check_file(path: Path, format: str) -> None:
     """FileNotFoundError or ValueError unless there is a file that may be of the format."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; expected a file.")
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
     with open(path, "rb") as file:
@@ -63,7 +63,7 @@ def check_file(path: Path, format: str) -> None:
         if found != "a Parquet file":
             raise ValueError(f"{path} is {found or 'not a Parquet file'}; expected Parquet.")
         return
-    if found == "a gzip file" and is_gzip(path):
+    if found is not None and found == _PACKED.get(path.suffix.lower()):
         found = _kind(read_head(path, 4096))
     if found:
         raise ValueError(f"{path} is {found}; expected text in the format {format}.")
@@ -111,14 +111,16 @@ def header(path: Path, format: str, delimiter: str) -> list[str]:
     return names
 
 
-def is_gzip(path: str | os.PathLike[str]) -> bool:
-    """Whether the file's name says that it is compressed."""
-    return str(path).lower().endswith(".gz")
-
-
 def open_bytes(path: str | os.PathLike[str]) -> Any:
-    """The file's content, uncompressed, as a binary file."""
-    return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
+    """The file's content, uncompressed as its name says, as a binary file."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".gz":
+        return gzip.open(path, "rb")
+    if suffix == ".zst":
+        import pyarrow as pa
+
+        return io.BufferedReader(pa.input_stream(os.fspath(path), compression="zstd"))
+    return open(path, "rb")
 
 
 def read_head(path: str | os.PathLike[str], size: int) -> bytes:

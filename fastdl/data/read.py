@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..validation import check_size
 from .columns import Choice, Names, typed
 from .formats import check_file, resolve_format
+from .parts import Paths, find_parts
 from .places import Source
 from .target import Target
 from .text import text_tables
 
 if TYPE_CHECKING:
-    from pyarrow import Table
+    from pyarrow import Schema, Table
 
 
 def read_log(
-    path: str | os.PathLike[str], format: str | None = None, *, label: str | None = None,
+    path: Paths, format: str | None = None, *, label: str | None = None,
     positive: str | bool | float | None = None, columns: Names | None = None,
     categorical: Names = (), numeric: Names = (), rows: int | None = None,
     require_label: bool = True,
@@ -50,21 +49,24 @@ def read_log(
 
 
 def iter_log(
-    path: str | os.PathLike[str], format: str | None = None, *, label: str | None = None,
+    path: Paths, format: str | None = None, *, label: str | None = None,
     positive: str | bool | float | None = None, columns: Names | None = None,
     categorical: Names = (), numeric: Names = (), batch_rows: int = 65536,
     require_label: bool = True,
 ) -> Iterator[Table]:  # fmt: skip
     """The log as pyarrow Tables of at most ``batch_rows`` rows, in bounded memory.
 
-    ``format`` is criteo, avazu, csv, tsv or parquet; None goes by the file's name (.csv, .tsv,
-    .txt, .parquet; text also with .gz). The result has the column ``label`` (int8, 1 for a click)
-    first, unless ``require_label`` is False (for prediction), then float64 columns for numbers and
-    string columns for categories; booleans and dates are categories. ``label`` names the label
-    column (by default label, click, clicked or clk), ``positive`` the value that means a click
-    where the values are not 0 and 1 or false and true. ``columns`` chooses columns; ``categorical``
-    and ``numeric`` say what some of them are, where types would mislead: in csv and tsv the first
-    8 MB tell them. The words NULL, NaN, NA and N/A without quotes, and nothing, are missing values.
+    ``path`` is a file, a folder of parts, a pattern such as ``days/*.parquet``, or a list of them
+    (see ``find_parts`` for their order); all parts have the first one's columns, as numbers or
+    categories like there. ``format`` is criteo, avazu, csv, tsv or parquet; None goes by the file's
+    name (.csv, .tsv, .txt, .parquet; text also with .gz or .zst). The result has the column
+    ``label`` (int8, 1 for a click) first, unless ``require_label`` is False (for prediction), then
+    float64 columns for numbers and string columns for categories; booleans and dates are
+    categories. ``label`` names the label column (by default label, click, clicked or clk),
+    ``positive`` the value that means a click where the values are not 0 and 1 or false and true.
+    ``columns`` chooses columns; ``categorical`` and ``numeric`` say what some of them are, where
+    types would mislead: in csv and tsv the first 8 MB tell them. The words NULL, NaN, NA and N/A
+    without quotes, and nothing, are missing values.
 
     Raises TypeError for options of another type, FileNotFoundError, and ValueError for a file that
     is empty, truncated, ragged or of another format, with its line number where there is one (row
@@ -78,30 +80,54 @@ def iter_log(
     ...     [len(table) for table in iter_log(f"{folder}/log.parquet", batch_rows=60)]
     [60, 40]
     """
-    path = Path(path)
-    format = resolve_format(path, format)
-    check_file(path, format)
+    parts = find_parts(path)
+    format = resolve_format(parts[0], format)
+    for part in parts:
+        check_file(part, format)
     check_size(batch_rows, "batch_rows")
     choice = Choice(columns, categorical, numeric)
-    source = Source(path, format, has_header=format not in ("parquet", "criteo"))
-    target = Target(source, label, positive, require_label)
-    return _tables(source, choice, target, batch_rows)
+    sources = [Source(part, format, has_header=format not in ("parquet", "criteo"))
+               for part in parts]  # fmt: skip
+    target = Target(sources[0], label, positive, require_label)
+    return _tables(sources, choice, target, batch_rows)
 
 
-def _tables(source: Source, choice: Choice, target: Target, batch_rows: int) -> Iterator[Table]:
-    if source.format == "parquet":
-        pieces = _parquet(source, choice, target, batch_rows)
-    else:
-        pieces = text_tables(source, choice, target)
-    rows = 0
-    for piece in pieces:
-        for start in range(0, len(piece), batch_rows):
-            table = piece[start : start + batch_rows]
-            yield typed(table, source, rows, choice, target)
-            rows += len(table)
-    if rows == 0:
-        raise ValueError(f"{source.path} has no rows.")
+def _tables(
+    sources: list[Source], choice: Choice, target: Target, batch_rows: int
+) -> Iterator[Table]:
+    first, total = None, 0
+    for source in sources:
+        target.source, rows = source, 0
+        pieces = (
+            _parquet(source, choice, target, batch_rows)
+            if source.format == "parquet"
+            else text_tables(source, choice, target)
+        )
+        for piece in pieces:
+            for start in range(0, len(piece), batch_rows):
+                table = piece[start : start + batch_rows]
+                found = typed(table, source, rows, choice, target)
+                if first is None:
+                    first = found.schema
+                    choice = choice.as_in(first)
+                yield _with_columns_of(first, found, source, sources[0])
+                rows += len(table)
+        total += rows
+    if total == 0:
+        raise ValueError(f"{sources[0].path} has no rows.")
     target.finish()
+
+
+def _with_columns_of(first: Schema, table: Table, source: Source, where: Source) -> Table:
+    """The table, its columns in the order of the log's first part; ValueError where one lacks."""
+    missing = [name for name in first.names if name not in table.column_names]
+    extra = [name for name in table.column_names if name not in first.names]
+    if missing or extra:
+        words = [f"lacks the column {', '.join(missing)}"] if missing else []
+        words += [f"has the column {', '.join(extra)} more"] if extra else []
+        raise ValueError(f"{source.path} {' and '.join(words)} than {where.path}.")
+    table = table.select(first.names)
+    return table if table.schema.equals(first) else table.cast(first)  # other dictionaries
 
 
 def _texts(source: Source) -> list[str]:
