@@ -1,4 +1,4 @@
-"""The command line: train, predict, info, warmup, bench."""
+"""The command line: train, predict, evaluate, info, warmup, bench."""
 
 from __future__ import annotations
 
@@ -84,10 +84,41 @@ def predict(
     format: Format = None,
 ) -> None:
     """Write the click probability of every row of a log."""
-    from .pipeline import predict_ctr
+    from .scoring import predict_ctr
 
     rows = predict_ctr(model, data, out, format=format)
     print(f"Wrote {rows:,} probabilities to {out}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="Run folder of `fastdl train`.")],
+    data: Annotated[str, typer.Option(help="Log with labels.")],
+    by: Annotated[
+        str, typer.Option(help="Columns, by comma, whose values are evaluated singly.")
+    ] = "",
+    format: Format = None,
+    label: Annotated[str | None, typer.Option(help="Default: as in training.")] = None,
+    positive: Annotated[str | None, typer.Option(help="Default: as in training.")] = None,
+    out: Annotated[str | None, typer.Option(help="JSON file for all metrics.")] = None,
+) -> None:
+    """Tell how good a model's probabilities are on a log, overall and for each value of columns."""
+    import json
+
+    from rich.console import Console
+
+    from .files import write_text
+    from .report import metrics_table, values_table
+    from .scoring import evaluate_ctr
+
+    columns = [name.strip() for name in by.split(",") if name.strip()]
+    found = evaluate_ctr(model, data, format=format, label=label, positive=positive, by=columns)
+    console = Console()
+    console.print(metrics_table(found["test"], found["base_rate"]))
+    for name, values in found["by"].items():
+        console.print(values_table(name, values))
+    if out is not None:
+        write_text(out, json.dumps(found, indent=2) + "\n")
 
 
 @app.command()

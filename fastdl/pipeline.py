@@ -1,4 +1,4 @@
-"""From an ad log to a trained CTR model in a run folder, and from a model to probabilities."""
+"""From an ad log to a trained CTR model in a run folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import numpy as np
 
 from . import metrics
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
-from .checkpoint import load, save
-from .data import FeatureEncoder, LogEncoder, generate_ad_log, iter_log, labels, one_hot, read_log
-from .data.formats import resolve_format
-from .data.parts import find_parts
-from .files import FORMAT_VERSION, write_atomically, write_text
+from .checkpoint import save
+from .data import FeatureEncoder, LogEncoder, generate_ad_log, labels, one_hot, read_log
+from .files import FORMAT_VERSION, write_text
 from .models import ctr
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .optimizers import Adam
 from .report import plot_run
+from .scoring import ENCODER, FEATURES, METRICS, MODEL
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -29,10 +28,7 @@ if TYPE_CHECKING:
 
 MODELS = {name.lower(): getattr(ctr, name) for name in ctr.__all__ if name != "CTRModel"}
 DENSE = CTRPredictionNetwork.__name__.lower()
-MODEL, ENCODER, METRICS, PICTURE = "model.safetensors", "encoder.json", "metrics.json", "report.png"
-
-
-FEATURES = {"kind": "features"}  # in the place of an encoder that is kept in files of its own
+PICTURE = "report.png"
 
 
 @dataclass(frozen=True)
@@ -124,75 +120,6 @@ def _model(
         features.spec_, job.embedding_dim, job.hidden, embedding_l2=job.embedding_l2, rng=rng
     )
     return model, features
-
-
-def predict_ctr(
-    folder: str | os.PathLike[str], data: str, out: str, *, format: str | None = None
-) -> int:
-    """Write the click probability of every row of ``data`` to ``out``, CSV or Parquet; rows.
-
-    The log is read in pieces of bounded memory. Raises FileNotFoundError and ValueError for a
-    model folder that is incomplete or damaged, and for a log that does not fit the model.
-    """
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    network, encoder, trained_format = load_model(folder)
-    if Path(out).suffix not in (".csv", ".parquet"):
-        raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
-    log_format = resolve_format(find_parts(data)[0], format or trained_format)
-    types: dict[str, Any] = {}
-    if log_format not in ("criteo", "avazu"):  # those have fixed types; others follow the training
-        types = {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
-    schema = pa.schema([("probability", pa.float32())])
-    writer_class = csv.CSVWriter if Path(out).suffix == ".csv" else parquet.ParquetWriter
-    rows = 0
-
-    def write(temporary: Path) -> None:
-        nonlocal rows
-        with writer_class(str(temporary), schema) as writer:
-            for table in iter_log(data, log_format, require_label=False, **types):
-                probability = network.predict_proba(encoder.transform(table))[:, 1]
-                writer.write_table(pa.table([pa.array(probability, pa.float32())], schema))
-                rows += len(probability)
-
-    write_atomically(out, write)
-    return rows
-
-
-def load_model(
-    folder: str | os.PathLike[str],
-) -> tuple[CTRPredictionNetwork | CTRModel, Any, str | None]:
-    """Network, encoder and log format of a run folder."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train` makes one.")
-    for name in (MODEL, ENCODER):
-        if not (folder / name).is_file():
-            raise ValueError(f"The run folder {folder} is incomplete: it has no {name}.")
-    network = load(folder / MODEL)
-    if not isinstance(network, CTRPredictionNetwork | CTRModel):
-        raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, not a CTR network.")
-    try:
-        known = json.loads((folder / ENCODER).read_text(encoding="utf-8"))
-        version, described, log_format = (known[k] for k in ("format_version", "encoder", "format"))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-        raise ValueError(f"{folder / ENCODER} is damaged; train again.") from None
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ValueError(
-            f"{folder / ENCODER} has format version {version}; this fastdl reads up to "
-            f"{FORMAT_VERSION}. Install a newer fastdl."
-        )
-    encoder: Any
-    if isinstance(network, CTRModel):
-        encoder = FeatureEncoder.load(folder) if described == FEATURES else None
-        fits = encoder is not None and encoder.spec_ == network.spec
-    else:
-        encoder = LogEncoder.from_dict(described)
-        fits = len(encoder.feature_names_) == network.layers[0].W.shape[0]  # type: ignore[attr-defined]
-    if not fits:
-        raise ValueError(f"In {folder} the model and the encoder do not belong together.")
-    return network, encoder, log_format
 
 
 def _run_folder(folder: Path, resume: bool) -> Path:

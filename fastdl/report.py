@@ -86,6 +86,13 @@ def plot_run(
         _write(figure, path)
 
 
+_SHOWN = (
+    ("auc", "AUC", 4),
+    ("log_loss", "log loss (nats)", 5),
+    ("calibration", "calibration (predicted / observed)", 3),
+)
+
+
 def metrics_table(
     metrics: Mapping[str, Any],
     base: Mapping[str, Any] | None = None,
@@ -110,14 +117,34 @@ def metrics_table(
     table.add_column("test " + ", ".join(counts) if counts else "test", no_wrap=True)
     for name in shown:
         table.add_column(name, justify="right", style="bold" if name == "model" else None)
-    for key, text, digits in (
-        ("auc", "AUC", 4),
-        ("log_loss", "log loss (nats)", 5),
-        ("calibration", "calibration (predicted / observed)", 3),
-    ):
-        values = [found.get(key) for found in shown.values()]
-        table.add_row(text, *("-" if v is None else f"{v:.{digits}f}" for v in values))
+    for key, text, digits in _SHOWN:
+        table.add_row(text, *(_digits(found.get(key), digits) for found in shown.values()))
     return table
+
+
+def values_table(column: str, values: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Rows, clicks, AUC, log loss and calibration for each value of a column, a row each.
+
+    >>> from fastdl.metrics import evaluate
+    >>> table = values_table("city", {"Rome": evaluate([0, 1], [0.2, 0.6])})
+    >>> [column.header for column in table.columns][:3]
+    ['city', 'rows', 'clicks']
+    """
+    from rich.table import Table
+
+    table = Table(header_style="bold")
+    table.add_column(column)
+    for text in ("rows", "clicks", *(text for _, text, _ in _SHOWN)):
+        table.add_column(text, justify="right")
+    for value, found in values.items():
+        counts = (f"{found[n]:,}" for n in ("rows", "clicks"))
+        figures = (_digits(found.get(key), digits) for key, _, digits in _SHOWN)
+        table.add_row(value, *counts, *figures)
+    return table
+
+
+def _digits(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 # ------------------------------------------------------------------------ what is drawn

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import csv, parquet
 
 import fastdl
-from fastdl import cli, pipeline
+from fastdl import cli, scoring
 from fastdl.data import read_log, write_ad_log
 
 CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
@@ -52,7 +52,7 @@ def test_predictions_are_the_networks(trained, tmp_path, suffix, capsys):
     assert "500 probabilities" in capsys.readouterr().out
     read = csv.read_csv if suffix == "csv" else parquet.read_table
     found = read(out)["probability"].to_numpy()
-    network, encoder, _ = pipeline.load_model(trained)
+    network, encoder, _ = scoring.load_model(trained)
     expected = network.predict_proba(encoder.transform(read_log(log)))[:, 1]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert found.std() > 0.02
@@ -155,18 +155,18 @@ def test_a_damaged_model_folder(trained, tmp_path, name, how, message):
     shutil.copytree(trained, folder)
     damage(folder, name, how)
     with pytest.raises(ValueError, match=message):
-        pipeline.load_model(folder)
+        scoring.load_model(folder)
 
 
 def test_logs_that_do_not_fit_the_model(trained, tmp_path):
     (tmp_path / "log.csv").write_text("label,I1\n1,2\n0,3\n")
     with pytest.raises(ValueError, match="no column"):
-        pipeline.predict_ctr(trained, str(tmp_path / "log.csv"), str(tmp_path / "p.csv"))
+        scoring.predict_ctr(trained, str(tmp_path / "log.csv"), str(tmp_path / "p.csv"))
     assert not (tmp_path / "p.csv").exists()
     with pytest.raises(ValueError, match=r"\.parquet"):
-        pipeline.predict_ctr(trained, "x.csv", "p.json")
+        scoring.predict_ctr(trained, "x.csv", "p.json")
     with pytest.raises(FileNotFoundError, match="run folder"):
-        pipeline.load_model(tmp_path / "absent")
+        scoring.load_model(tmp_path / "absent")
 
 
 def test_info_tells_the_machine(capsys):
@@ -191,13 +191,13 @@ def test_a_model_with_embeddings_round_trip(tmp_path):
         out = tmp_path / f"{name}.probabilities.parquet"
         assert run("predict", "--model", folder, "--data", tmp_path / name, "--out", out) == 0
         found.append(parquet.read_table(out)["probability"].to_numpy())
-    network, encoder, _ = pipeline.load_model(folder)
+    network, encoder, _ = scoring.load_model(folder)
     found.append(network.predict_proba(encoder.transform(table))[:, 1])
     assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
     assert found[0].std() > 0.02
     (folder / "features.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"features\.json"):
-        pipeline.load_model(folder)
+        scoring.load_model(folder)
 
 
 def test_a_log_in_parts(tmp_path):
@@ -215,3 +215,29 @@ def test_a_log_in_parts(tmp_path):
 def test_an_unknown_model_is_named(tmp_path, capsys):
     assert run("train", "--model", "deepfn", "--out", tmp_path / "run") == 2
     assert "model is 'deepfn'; expected one of" in capsys.readouterr().err
+
+
+def test_evaluate_overall_and_by_value(trained, tmp_path, capsys):
+    log, out = tmp_path / "log.parquet", tmp_path / "found.json"
+    write_ad_log(log, 3000, seed=0, categorical=26)
+    arguments = ("--model", trained, "--data", log)
+    assert run("evaluate", *arguments, "--by", "C1, I1", "--out", out) == 0
+    shown = capsys.readouterr().out
+    found = json.loads(out.read_text())
+    network, encoder, _ = scoring.load_model(trained)
+    table = read_log(log)
+    p = network.predict_proba(encoder.transform(table))[:, 1]
+    y = table["label"].to_numpy()
+    assert found["test"] == fastdl.metrics.evaluate(y, p)
+    assert f"{found['test']['auc']:.4f}" in shown
+    for name, values in found["by"].items():
+        assert sum(own["rows"] for own in values.values()) == 3000
+        assert sum(own["clicks"] for own in values.values()) == y.sum()
+        assert len(values) <= 21
+        own = table[name].to_pylist()
+        first = max((x for x in set(own) if x is not None), key=own.count)
+        text = str(first) if name == "C1" else str(int(first))
+        rows = np.array([x == first for x in own])
+        assert values[text] == fastdl.metrics.evaluate(y[rows], p[rows])
+    assert run("evaluate", *arguments, "--by", "nothing") == 2
+    assert "The log has no column nothing; it has label" in capsys.readouterr().err

@@ -1,0 +1,166 @@
+"""What a trained model in a run folder says of a log: probabilities, and how good they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import metrics
+from .checkpoint import load
+from .data import FeatureEncoder, LogEncoder, iter_log, labels
+from .data.formats import resolve_format
+from .data.parts import Paths, find_parts
+from .files import FORMAT_VERSION, write_atomically
+from .models.ctr import CTRModel, CTRPredictionNetwork
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+MODEL, ENCODER, METRICS = "model.safetensors", "encoder.json", "metrics.json"
+FEATURES = {"kind": "features"}  # in the place of an encoder that is kept in files of its own
+MOST_VALUES = 20  # of a column by which a log is evaluated; the rarer ones count as one
+
+
+def predict_ctr(
+    folder: str | os.PathLike[str], data: Paths, out: str, *, format: str | None = None
+) -> int:
+    """Write the click probability of every row of ``data`` to ``out``, CSV or Parquet; rows.
+
+    The log is read in pieces of bounded memory. Raises FileNotFoundError and ValueError for a
+    model folder that is incomplete or damaged, and for a log that does not fit the model.
+    """
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    network, encoder, trained_format = load_model(folder)
+    if Path(out).suffix not in (".csv", ".parquet"):
+        raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
+    pieces = _scored(network, encoder, data, format or trained_format, require_label=False)
+    schema = pa.schema([("probability", pa.float32())])
+    writer_class = csv.CSVWriter if Path(out).suffix == ".csv" else parquet.ParquetWriter
+    rows = 0
+
+    def write(temporary: Path) -> None:
+        nonlocal rows
+        with writer_class(str(temporary), schema) as writer:
+            for _, probability in pieces:
+                writer.write_table(pa.table([pa.array(probability, pa.float32())], schema))
+                rows += len(probability)
+
+    write_atomically(out, write)
+    return rows
+
+
+def load_model(
+    folder: str | os.PathLike[str],
+) -> tuple[CTRPredictionNetwork | CTRModel, Any, str | None]:
+    """Network, encoder and log format of a run folder."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train` makes one.")
+    for name in (MODEL, ENCODER):
+        if not (folder / name).is_file():
+            raise ValueError(f"The run folder {folder} is incomplete: it has no {name}.")
+    network = load(folder / MODEL)
+    if not isinstance(network, CTRPredictionNetwork | CTRModel):
+        raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, not a CTR network.")
+    try:
+        known = json.loads((folder / ENCODER).read_text(encoding="utf-8"))
+        version, described, log_format = (known[k] for k in ("format_version", "encoder", "format"))
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        raise ValueError(f"{folder / ENCODER} is damaged; train again.") from None
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{folder / ENCODER} has format version {version}; this fastdl reads up to "
+            f"{FORMAT_VERSION}. Install a newer fastdl."
+        )
+    encoder: Any
+    if isinstance(network, CTRModel):
+        encoder = FeatureEncoder.load(folder) if described == FEATURES else None
+        fits = encoder is not None and encoder.spec_ == network.spec
+    else:
+        encoder = LogEncoder.from_dict(described)
+        fits = len(encoder.feature_names_) == network.layers[0].W.shape[0]  # type: ignore[attr-defined]
+    if not fits:
+        raise ValueError(f"In {folder} the model and the encoder do not belong together.")
+    return network, encoder, log_format
+
+
+def evaluate_ctr(
+    folder: str | os.PathLike[str], data: Paths, *, format: str | None = None,
+    label: str | None = None, positive: str | None = None, by: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """``fastdl.metrics.evaluate`` of a model on a log, overall and for each value of some columns.
+
+    Returns {"test": metrics, "base_rate": metrics of the log's own share of clicks, "by": {column:
+    {value: metrics}}}, values in the order of their rows; a column's values beyond the 20 most
+    frequent are together "all others", missing ones "missing". label and positive are by default
+    those of the training. Raises as ``predict_ctr``, and ValueError for a column that is not there.
+    """
+    network, encoder, trained_format = load_model(folder)
+    job = _job(Path(folder))
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    values: dict[str, list[Any]] = {name: [] for name in by}
+    for table, probability in _scored(
+        network, encoder, data, format or trained_format, label=label or job.get("label"),
+        positive=positive or job.get("positive"),
+    ):  # fmt: skip
+        found.append((labels(table), probability))
+        for name in by:
+            if name not in table.column_names:
+                raise ValueError(
+                    f"The log has no column {name}; it has {', '.join(table.column_names)}."
+                )
+            values[name] += _as_texts(table[name])
+    y, probability = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return {
+        "test": metrics.evaluate(y, probability),
+        "base_rate": metrics.evaluate(y, np.full(len(y), y.mean())),
+        "by": {name: _by_value(y, probability, own) for name, own in values.items()},
+    }
+
+
+def _scored(
+    network: Any, encoder: Any, data: Paths, format: str | None, **options: Any
+) -> Iterator[tuple[Table, np.ndarray]]:
+    """Pieces of a log of bounded memory, and each row's click probability."""
+    format = resolve_format(find_parts(data)[0], format)
+    if format not in ("criteo", "avazu"):  # those have fixed types; others follow the training
+        options |= {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
+    for table in iter_log(data, format, **options):
+        yield table, network.predict_proba(encoder.transform(table))[:, 1]
+
+
+def _as_texts(column: Any) -> list[str]:
+    """A column's values as they are shown, whole numbers without a point."""
+    return [
+        "missing"
+        if x is None
+        else str(int(x))
+        if isinstance(x, float) and x.is_integer()
+        else str(x)
+        for x in column.to_pylist()
+    ]
+
+
+def _by_value(y: np.ndarray, probability: np.ndarray, own: list[str]) -> dict[str, Any]:
+    texts, codes, counts = np.unique(own, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    shown = order if len(order) <= MOST_VALUES else order[:MOST_VALUES]
+    groups = [(str(texts[code]), codes == code) for code in shown]
+    if len(order) > MOST_VALUES:
+        groups.append(("all others", ~np.isin(codes, shown)))
+    return {name: metrics.evaluate(y[rows], probability[rows]) for name, rows in groups}
+
+
+def _job(folder: Path) -> dict[str, Any]:
+    """What the training was asked for, as far as the run folder still tells."""
+    try:
+        return dict(json.loads((folder / METRICS).read_text(encoding="utf-8"))["job"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
