@@ -134,7 +134,7 @@ def values_table(column: str, values: Mapping[str, Mapping[str, Any]]) -> Table:
 
     table = Table(header_style="bold")
     table.add_column(column)
-    for text in ("rows", "clicks", *(text for _, text, _ in _SHOWN)):
+    for text in ("rows", "clicks", "AUC", "log loss (nats)", "predicted / observed"):
         table.add_column(text, justify="right")
     for value, found in values.items():
         counts = (f"{found[n]:,}" for n in ("rows", "clicks"))

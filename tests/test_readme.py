@@ -33,6 +33,11 @@ def test_the_example_of_embeddings_runs_as_it_is_written(tmp_path, monkeypatch):
     assert 0.9 < names["probability"].sum() / names["t_test"].sum() < 1.1
 
 
+def test_the_example_of_the_encoder_runs_as_it_is_written(capsys):
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[2], {})
+    assert capsys.readouterr().out.startswith("('price', 'city', 'seen') [[")
+
+
 def test_ci_runs_the_readmes_test_command():
     (command,) = re.findall(r'pip install -e "\.\[dev\]" && pytest', README)
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +75,10 @@ class FeatureEncoder:
             if not rows:
                 columns = self._choose(table)
             rows += len(table)
-            _each(lambda column, table=table: column.learn(table), columns.values())
+            _each(methodcaller("learn", table), columns.values())
         if not rows:
             raise ValueError("The log has no rows to learn from.")
-        _each(lambda column: column.finish(), columns.values())
+        _each(methodcaller("finish"), columns.values())
         self.left_out_ = {c.name: c.useless for c in columns.values() if c.useless}
         self._prepare([c for c in columns.values() if not c.useless])
         return self
@@ -90,7 +91,7 @@ class FeatureEncoder:
         """
         table, spec, real = as_table(log), self._fitted().spec_, resolve_dtype(dtype)
         small = not len(spec.sizes) or spec.sizes.max() < 2**31
-        encoded = _each(lambda column: column.encode(table), self.columns_)
+        encoded = _each(methodcaller("encode", table), self.columns_)
         found: dict[str, Any] = {}
         numbers, ids = [], []
         for column, arrays in zip(self.columns_, encoded, strict=True):
