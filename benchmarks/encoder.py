@@ -30,7 +30,7 @@ def ours(path: Path) -> np.ndarray:
     """Read, learn, encode."""
     types = {"numeric": NUMBERS, "categorical": CATEGORIES}
     log = read_log(path, columns=[*NUMBERS, *CATEGORIES], **types)
-    return FeatureEncoder().fit_transform(log)["ids"]
+    return FeatureEncoder(numbers="number").fit_transform(log)["ids"]
 
 
 def with_pandas(path: Path) -> list[np.ndarray]:

@@ -42,6 +42,12 @@ def train(
     embedding_dim: Annotated[int, typer.Option(help="Numbers in an id's vector.")] = 16,
     embedding_l2: Annotated[float, typer.Option(help="Penalty on embeddings.")] = 1e-5,
     min_count: Annotated[int, typer.Option(help="Rarer values of a field share an id.")] = 2,
+    numbers: Annotated[
+        str, typer.Option(help="Numeric columns as 'buckets' (of quantiles) or 'number' (scaled).")
+    ] = "buckets",
+    calibrate: Annotated[
+        str | None, typer.Option(help="Calibrate on validation rows: platt, isotonic, temperature.")
+    ] = None,
     lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 0.001,
     patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 2,
     split: Annotated[
@@ -55,15 +61,16 @@ def train(
     from rich.console import Console
 
     from . import set_num_threads
+    from .data import FeatureEncoder
     from .kernels.jit import cache_folder
     from .pipeline import PICTURE, Job, train_ctr
-    from .report import metrics_table
+    from .report import columns_table, metrics_table
 
     if threads is not None:
         set_num_threads(threads)
     job = Job(data, format, model, label, positive, rows, split, _sizes(hidden), buckets,
-              embedding_dim, embedding_l2, min_count, epochs, batch_size, lr, patience,
-              seed)  # fmt: skip
+              embedding_dim, embedding_l2, min_count, numbers, calibrate, epochs, batch_size, lr,
+              patience, seed)  # fmt: skip
     if resume and out is None:
         raise ValueError("--resume needs --out, the folder of the run to go on with.")
     folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -71,7 +78,12 @@ def train(
     folder_of_kernels = cache_folder()
     if folder_of_kernels is None or not any(folder_of_kernels.glob("*.nbi")):
         console.print("Compiling kernels for this machine, which takes up to half a minute ...")
-    outcome = train_ctr(job, folder, resume=resume, progress=console.is_terminal)
+
+    def show(encoder: object) -> None:
+        if isinstance(encoder, FeatureEncoder):
+            console.print(columns_table(encoder.describe()))
+
+    outcome = train_ctr(job, folder, resume=resume, progress=console.is_terminal, on_encoder=show)
     console.print(metrics_table(outcome.model, outcome.base, outcome.best))
     console.print(f"Model, metrics and picture ({PICTURE}) are in {outcome.folder}", soft_wrap=True)
 

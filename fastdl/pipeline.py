@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import metrics
+from .calibration import as_calibrator
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import save
 from .data import FeatureEncoder, LogEncoder, generate_ad_log, labels, one_hot, read_log
@@ -44,9 +45,11 @@ class Job:
     split: str = "order"
     hidden: tuple[int, ...] = (64, 32)
     buckets: int = 32  # indicator columns of a category, for the dense network
-    embedding_dim: int = 16  # of the other models, as the next two
+    embedding_dim: int = 16  # of the other models, as the next four
     embedding_l2: float = 1e-5
     min_count: int = 2
+    numbers: str = "buckets"
+    calibrate: str | None = None
     epochs: int = 20
     batch_size: int = 256
     lr: float = 0.001
@@ -66,9 +69,12 @@ class Outcome:
 
 def train_ctr(
     job: Job, folder: str | os.PathLike[str], *, resume: bool = False, progress: bool = False,
-    verbose: bool = True,
+    verbose: bool = True, on_encoder: Callable[[Any], None] | None = None,
 ) -> Outcome:  # fmt: skip
     """Train on 80 % of the log, stop on 10 %, test on the last 10 %; fills ``folder``.
+
+    With ``job.calibrate`` probabilities are calibrated on the rows that decide when to stop.
+    ``on_encoder`` is called with the encoder before training begins.
 
     Raises ValueError or TypeError for a log that cannot be used, and FileExistsError where the
     folder holds something already and ``resume`` is False.
@@ -78,6 +84,8 @@ def train_ctr(
     train, validation, test = _split(table, job)
     rng = np.random.default_rng(job.seed)
     network, encoder = _model(job, train, rng)
+    if on_encoder is not None:
+        on_encoder(encoder)
     x, y = encoder.transform(train), labels(train)
     x_val, y_val = encoder.transform(validation), labels(validation)
     target: Callable[[np.ndarray], np.ndarray] = one_hot
@@ -93,6 +101,8 @@ def train_ctr(
         callbacks=[*callbacks, *([ProgressBar()] if progress else [])], loss_at="before",
         verbose=verbose, resume=folder / "checkpoints" if resume else None,
     )  # fmt: skip
+    if isinstance(network, CTRModel) and job.calibrate is not None:
+        network.calibrate(x_val, y_val, job.calibrate)
     save(network, folder / MODEL)
     described: Any = FEATURES
     if isinstance(encoder, FeatureEncoder):
@@ -111,11 +121,15 @@ def _model(
     """The network that is asked for, and the encoder that feeds it, fitted."""
     if job.model.lower() not in MODELS:
         raise ValueError(f"model is {job.model!r}; expected one of {', '.join(MODELS)}.")
+    if job.calibrate is not None:
+        as_calibrator(job.calibrate)  # a wrong name is told before training
     if job.model.lower() == DENSE:
+        if job.calibrate is not None:
+            raise ValueError("--calibrate needs a model with embeddings: --model deepfm, say.")
         indicators = LogEncoder(buckets=job.buckets).fit(train)
         size = len(indicators.feature_names_)
         return CTRPredictionNetwork(size, list(job.hidden), rng=rng), indicators
-    features = FeatureEncoder(min_count=job.min_count).fit(train)
+    features = FeatureEncoder(numbers=job.numbers, min_count=job.min_count).fit(train)
     model = MODELS[job.model.lower()](
         features.spec_, job.embedding_dim, job.hidden, embedding_l2=job.embedding_l2, rng=rng
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -140,6 +140,23 @@ def values_table(column: str, values: Mapping[str, Mapping[str, Any]]) -> Table:
         counts = (f"{found[n]:,}" for n in ("rows", "clicks"))
         figures = (_digits(found.get(key), digits) for key, _, digits in _SHOWN)
         table.add_row(value, *counts, *figures)
+    return table
+
+
+def columns_table(columns: Sequence[tuple[str, str, str]]) -> Table:
+    """What a ``FeatureEncoder`` made of a log's columns, from its ``describe``.
+
+    >>> table = columns_table([("city", "category", "300 ids")])
+    >>> [column.header for column in table.columns]
+    ['column', 'taken as', 'gives']
+    """
+    from rich.table import Table
+
+    table = Table(header_style="bold")
+    for header in ("column", "taken as", "gives"):
+        table.add_column(header)
+    for row in columns:
+        table.add_row(*row)
     return table
 
 

@@ -37,6 +37,7 @@ MIXED = pa.table(
 
 
 def fitted(**options):
+    options = {"numbers": "number", **options}
     return FeatureEncoder(
         min_count=1, columns={"s": {"kind": "list", "separator": "|"}}, **options
     ).fit(MIXED)
@@ -91,6 +92,22 @@ def test_unseen_and_rare_values_share_an_id():
     assert ids[:, 0].tolist() == [2, 3, 1, 1, 0]
 
 
+def test_numbers_in_columns_named_as_ids_are_categories(tmp_path):
+    large = 2**60
+    log = {
+        "label": [0, 1, 0],
+        "user_id": [large, large + 1, large],
+        "adId": [1, 2, 3],
+        "bid": [1, 2, 3],
+    }
+    csv.write_csv(pa.table(log), tmp_path / "log.csv")
+    expected = [2, 3, 2]  # floats could not tell the first two apart
+    for table in (pa.table(log), read_log(tmp_path / "log.csv")):
+        encoder = FeatureEncoder(min_count=1).fit(table)
+        assert [kind for _, kind, _ in encoder.describe()] == ["category", "category", "buckets"]
+        assert encoder.transform(table)["ids"][:, 0].tolist() == expected
+
+
 @pytest.mark.parametrize("numbers", ["number", "buckets"])
 def test_order_and_cut_change_no_id(numbers):
     rows = np.random.default_rng(0).permutation(len(LOG))
@@ -105,19 +122,21 @@ def test_order_and_cut_change_no_id(numbers):
 
 
 def test_csv_parquet_and_dictionaries_give_the_same(tmp_path):
-    encoder = FeatureEncoder().fit(LOG)
+    encoder = FeatureEncoder(numbers="number").fit(LOG)
     expected = encoder.transform(LOG)
     csv.write_csv(LOG, tmp_path / "log.csv")
     parquet.write_table(LOG, tmp_path / "log.parquet")
     types = {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
     for name in ("log.csv", "log.parquet"):
         equal(encoder.transform(read_log(tmp_path / name, **types)), expected)
-        again = FeatureEncoder().fit(iter_log(tmp_path / name, batch_rows=700, **types))
+        again = FeatureEncoder(numbers="number").fit(
+            iter_log(tmp_path / name, batch_rows=700, **types)
+        )
         np.testing.assert_array_equal(again.transform(LOG)["ids"], expected["ids"])
     columns = zip(LOG.column_names, LOG.columns, strict=True)
     categories = pa.table({n: c.dictionary_encode() if n[0] == "C" else c for n, c in columns})
     equal(encoder.transform(categories), expected)
-    equal(FeatureEncoder().fit(categories).transform(LOG), expected)
+    equal(FeatureEncoder(numbers="number").fit(categories).transform(LOG), expected)
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -125,15 +144,15 @@ def test_frames_give_the_same(library):
     pytest.importorskip(library)
     texts = LOG.cast(pa.schema([pa.field(f.name, pa.string()) if f.name[0] == "C" else f
                                 for f in LOG.schema]))  # fmt: skip
-    encoder = FeatureEncoder().fit(LOG)
+    encoder = FeatureEncoder(numbers="number").fit(LOG)
     for log in (LOG, texts):
         frame = log.to_pandas() if library == "pandas" else __import__("polars").from_arrow(log)
         equal(encoder.transform(frame), encoder.transform(LOG))
-        equal(FeatureEncoder().fit(frame).transform(LOG), encoder.transform(LOG))
+        equal(FeatureEncoder(numbers="number").fit(frame).transform(LOG), encoder.transform(LOG))
 
 
 def test_another_process_gives_the_same_ids(tmp_path):
-    encoder = FeatureEncoder(min_count=1).fit(MIXED)
+    encoder = FeatureEncoder(min_count=1, numbers="number").fit(MIXED)
     encoder.save(tmp_path)
     parquet.write_table(MIXED, tmp_path / "log.parquet")
     code = (

@@ -180,7 +180,7 @@ def test_a_model_with_embeddings_round_trip(tmp_path):
     """Trained in one process, predicted by the command from CSV and Parquet: equal to the bit."""
     log, folder = tmp_path / "log.parquet", tmp_path / "run"
     write_ad_log(log, 4000, seed=5)
-    options = ["--hidden", "16", "--embedding-dim", 4, "--epochs", 2]
+    options = ["--hidden", "16", "--embedding-dim", 4, "--epochs", 2, "--lr", 0.01]
     assert run("train", "--model", "deepfm", "--data", log, *options, "--out", folder) == 0
     content = json.loads((folder / "metrics.json").read_text())
     assert content["test"]["log_loss"] < content["base_rate"]["log_loss"]
@@ -241,3 +241,17 @@ def test_evaluate_overall_and_by_value(trained, tmp_path, capsys):
         assert values[text] == fastdl.metrics.evaluate(y[rows], p[rows])
     assert run("evaluate", *arguments, "--by", "nothing") == 2
     assert "The log has no column nothing; it has label" in capsys.readouterr().err
+
+
+def test_calibrated_on_validation_rows(tmp_path, capsys):
+    options = ["--model", "logisticregression", "--rows", 5000, "--epochs", 2, "--lr", 0.01]
+    assert run("train", *options, "--calibrate", "platt", "--out", tmp_path / "run") == 0
+    assert "taken as" in capsys.readouterr().out  # what was inferred is printed
+    network, _, _ = scoring.load_model(tmp_path / "run")
+    assert [type(c).__name__ for c in network.calibrators] == ["PlattScaling"]
+    for wrong in (
+        ["--calibrate", "plat"],
+        ["--model", "ctrpredictionnetwork", "--calibrate", "platt"],
+    ):
+        assert run("train", *options, *wrong, "--out", tmp_path / "other") == 2
+    assert "'plat'; expected" in capsys.readouterr().err

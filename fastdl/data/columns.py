@@ -63,7 +63,7 @@ class Choice:
         """Whether a column of this name and pyarrow type is to be one of numbers."""
         if name in self.categorical or name in self.numeric:
             return name in self.numeric
-        return is_number(kind) and name not in LABELS
+        return is_number(kind) and name not in LABELS and not is_id(name)
 
 
 def typed(table: Table, source: Source, first_row: int, choice: Choice, target: Target) -> Table:
@@ -95,6 +95,11 @@ def is_number(kind: Any) -> bool:
     from pyarrow import types
 
     return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+
+
+def is_id(name: str) -> bool:
+    """Whether a column's name says that its numbers only tell things apart: user_id, zip.code."""
+    return re.search(r"(^|[\W_])(id|code|key|hash)$|[a-z](Id|ID|Code|Key)$", name, re.A) is not None
 
 
 def _names(names: Names, option: str) -> list[str]:

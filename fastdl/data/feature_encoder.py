@@ -17,7 +17,7 @@ from ..config import resolve_dtype
 from ..features import FeatureSpec, Field, SequenceField
 from ..files import FORMAT_VERSION, write_atomically, write_text
 from ..kernels.jit import get_num_threads
-from .columns import is_number
+from .columns import is_id, is_number
 from .fetch import as_table
 from .formats import LABELS, OPPOSITES
 from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number, kind_name
@@ -34,13 +34,14 @@ NOT_FEATURES = {*LABELS, *OPPOSITES.values(), "click_probability"}
 class FeatureEncoder:
     """Learns in one pass over the training rows how columns become features.
 
-    numbers: what a numeric column becomes, "number" (scaled logarithms) or "buckets" (ids of
-    quantiles). min_count: values of a category that came less often share one id. max_values: a
+    numbers: what a numeric column becomes, "buckets" (ids of quantiles) or "number" (scaled
+    logarithms). min_count: values of a category that came less often share one id. max_values: a
     column with more different values is hashed into so many ids. columns: for some columns their
     kind, or a dict of "kind" and options: "number" (log), "buckets" (buckets), "category"
     (min_count, max_values), "hashed" (size), "list" (separator, pooling and those of a category),
     "date", or "ignore". Otherwise numbers are ``numbers``, lists "list", times "date", and all
-    else is "category". The label's usual names and click_probability are no features.
+    else, and numbers whose column's name ends in id, code, key or hash, is "category". The label's
+    usual names and click_probability are no features.
 
     Memory is bounded by the vocabularies. Ids do not depend on the order of the rows or on how the
     log is cut, and are the same in every process. After ``fit``: ``columns_``, ``spec_`` (a
@@ -50,13 +51,13 @@ class FeatureEncoder:
     >>> log = {"price": [1.0, None, 3.0], "city": ["Rome", "Rome", "Oslo"]}
     >>> encoder = FeatureEncoder().fit(log)
     >>> encoder.spec_.names
-    ('price', 'price is missing', 'city')
+    ('price', 'city')
     >>> encoder.transform({"price": [2.0], "city": ["Rome"]})["ids"]
-    array([[2]], dtype=int32)
+    array([[2, 2]], dtype=int32)
     """
 
     def __init__(
-        self, *, numbers: str = "number", min_count: int = 2, max_values: int = 2_000_000,
+        self, *, numbers: str = "buckets", min_count: int = 2, max_values: int = 2_000_000,
         columns: Mapping[str, str | Mapping[str, Any]] | None = None,
     ) -> None:  # fmt: skip
         self.numbers = numbers
@@ -188,7 +189,7 @@ class FeatureEncoder:
         names = [n for n in table.column_names if n in asked or n not in NOT_FEATURES]
         found = {}
         for name in names:
-            options = asked.get(name, {"kind": self._usual_kind(table[name].type)})
+            options = asked.get(name, {"kind": self._usual_kind(name, table[name].type)})
             kind = options.pop("kind", None)
             if kind == "ignore":
                 continue
@@ -202,11 +203,11 @@ class FeatureEncoder:
             found[name] = KINDS[kind](name, **{**usual, **options})
         return found
 
-    def _usual_kind(self, kind: Any) -> str:
+    def _usual_kind(self, name: str, kind: Any) -> str:
         import pyarrow as pa
 
         if is_number(kind):
-            return self.numbers
+            return "category" if is_id(name) else self.numbers
         if pa.types.is_list(kind) or pa.types.is_large_list(kind):
             return "list"
         return "date" if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else "category"
