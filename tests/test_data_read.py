@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -136,7 +137,8 @@ def test_lines_beyond_the_first_block_are_named(write, monkeypatch, name):
     [([True, False], None, ["true", "false"]), ([1, 2**60], None, [1.0, 2.0**60]),
      ([1.5, float("nan")], None, [1.5, None]), ([Decimal("1.5"), None], None, [1.5, None]),
      (["a", None], pa.large_string(), ["a", None]), ([b"a", b"b"], None, ["a", "b"]),
-     ([0, 1], pa.date32(), ["1970-01-01", "1970-01-02"]), ([None, None], pa.null(), [None] * 2),
+     ([0, 1], pa.date32(), [date(1970, 1, 1), date(1970, 1, 2)]),
+     ([["a"], []], None, [["a"], []]), ([None, None], pa.null(), [None] * 2),
      ([3, 4], pa.dictionary(pa.int8(), pa.int64()), [3.0, 4.0]),
      (["a", "b"], pa.dictionary(pa.int8(), pa.string()), ["a", "b"])],
 )  # fmt: skip
@@ -162,7 +164,8 @@ def test_types_of_parquet_can_be_said(tmp_path):
     [([[0, 1], [1, np.inf]], {}, "row 2: column x is infinite"),
      ([[0, None], [1, 2]], {}, "row 2: the label in column label is missing"),
      ([[0, np.nan], [1, 2]], {}, "row 2: the label in column label is missing"),
-     ([[0, 1], [[1], [2]]], {}, "x has the type list"), ([[[0], [1]], [1, 2]], {}, "type list"),
+     ([[0, 1], [{"a": 1}, {"a": 2}]], {}, "x has the type struct"),
+     ([[[0], [1]], [1, 2]], {}, "type list"),
      ([[0, 1], [b"\xff", b"a"]], {}, "x has the type binary"),
      ([[0, 1], ["a", "2"]], {"numeric": ["x"]}, r"categorical=\['x'\]"),
      ([[0, 1], [1, 2]], {"columns": ["y"]}, "no column y"), ([[], []], {}, "no rows")],

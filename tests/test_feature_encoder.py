@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import csv, parquet
 
-from fastdl.data import FeatureEncoder, generate_ad_log, iter_log, read_log
+from fastdl.data import FeatureEncoder, LogEncoder, generate_ad_log, iter_log, read_log
 from fastdl.data.quantiles import Quantiles
 from fastdl.data.vocabulary import ValueCounts, keys_of
 
@@ -149,6 +149,23 @@ def test_frames_give_the_same(library):
         frame = log.to_pandas() if library == "pandas" else __import__("polars").from_arrow(log)
         equal(encoder.transform(frame), encoder.transform(LOG))
         equal(FeatureEncoder(numbers="number").fit(frame).transform(LOG), encoder.transform(LOG))
+
+
+def test_lists_and_times_of_parquet_parts(tmp_path):
+    for name, part in (("a", MIXED[:2]), ("b", MIXED[2:])):
+        parquet.write_table(part, tmp_path / f"{name}.parquet")
+    log = read_log(tmp_path)
+    assert log["l"].to_pylist() == MIXED["l"].to_pylist()
+    equal(fitted().transform(log), fitted().transform(MIXED))
+    x = LogEncoder().fit_transform(log.select(["d", "c"]))  # there times are categories
+    assert x.tolist() == [
+        [0, 1, 0, 1, 0, 0],
+        [0, 0, 1, 0, 1, 0],
+        [1, 0, 0, 1, 0, 0],
+        [0, 1, 0, 0, 0, 1],
+    ]
+    with pytest.raises(ValueError, match="Column l has the type list"):
+        LogEncoder().fit(log)
 
 
 def test_another_process_gives_the_same_ids(tmp_path):

@@ -34,7 +34,8 @@ class Choice:
     def as_in(self, schema: Schema) -> Choice:
         """The same choice for a log's other parts: what was a number in the first one stays one."""
         numbers = [f.name for f in schema if is_number(f.type) and f.name != "label"]
-        others = [f.name for f in schema if not is_number(f.type)]
+        others = [f.name for f in schema
+                  if not (is_number(f.type) or is_list(f.type) or is_time(f.type))]  # fmt: skip
         derived = {n for n in _TIME if n not in self.categorical}  # not in the file
         return Choice(self.wanted and list(self.wanted),
                       [n for n in others if n not in derived], numbers)  # fmt: skip
@@ -83,6 +84,9 @@ def typed(table: Table, source: Source, first_row: int, choice: Choice, target: 
         if name in drop:
             continue
         column = _decoded(table[name])
+        if is_list(column.type) or (is_time(column.type) and name not in choice.categorical):
+            found[name] = column
+            continue
         number = choice.is_number(name, column.type)
         found[name] = (_numbers if number else _texts)(column, name, source, first_row)
     if choice.wanted is not None:
@@ -95,6 +99,20 @@ def is_number(kind: Any) -> bool:
     from pyarrow import types
 
     return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a pyarrow type is one of lists."""
+    from pyarrow import types
+
+    return types.is_list(kind) or types.is_large_list(kind)
+
+
+def is_time(kind: Any) -> bool:
+    """Whether a pyarrow type is one of dates or timestamps."""
+    from pyarrow import types
+
+    return types.is_date(kind) or types.is_timestamp(kind)
 
 
 def is_id(name: str) -> bool:

@@ -17,7 +17,7 @@ from ..config import resolve_dtype
 from ..features import FeatureSpec, Field, SequenceField
 from ..files import FORMAT_VERSION, write_atomically, write_text
 from ..kernels.jit import get_num_threads
-from .columns import is_id, is_number
+from .columns import is_id, is_list, is_number, is_time
 from .fetch import as_table
 from .formats import LABELS, OPPOSITES
 from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number, kind_name
@@ -204,13 +204,11 @@ class FeatureEncoder:
         return found
 
     def _usual_kind(self, name: str, kind: Any) -> str:
-        import pyarrow as pa
-
         if is_number(kind):
             return "category" if is_id(name) else self.numbers
-        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        if is_list(kind):
             return "list"
-        return "date" if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else "category"
+        return "date" if is_time(kind) else "category"
 
     def _prepare(self, columns: list[Kind]) -> None:
         if not columns:

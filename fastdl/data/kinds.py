@@ -14,6 +14,7 @@ import numpy as np
 
 from ..features import Field, SequenceField
 from ..validation import check_size
+from .columns import is_list
 from .fetch import column_of, raw_column
 from .learners import Moments, scaled
 from .quantiles import Quantiles
@@ -249,11 +250,12 @@ class List(Category):
         import pyarrow.compute as pc
 
         if self.separator is not None:
-            column = pc.split_pattern(column_of(table, self.name, False), self.separator)
+            texts = column_of(table, self.name, False).cast(pa.string())
+            column = pc.split_pattern(texts, self.separator)
         else:
             column = raw_column(table, self.name)
         kind = column.type
-        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        if not is_list(kind):
             raise ValueError(
                 f"Column {self.name} has the type {kind}; expected lists, or text and a separator."
             )

@@ -61,12 +61,13 @@ def iter_log(
     categories like there. ``format`` is criteo, avazu, csv, tsv or parquet; None goes by the file's
     name (.csv, .tsv, .txt, .parquet; text also with .gz or .zst). The result has the column
     ``label`` (int8, 1 for a click) first, unless ``require_label`` is False (for prediction), then
-    float64 columns for numbers and string columns for categories; booleans, dates, and numbers in
-    columns whose names end in id, code, key or hash are categories. ``label`` names the label
-    column (by default label, click, clicked or clk), ``positive`` the value that means a click
-    where the values are not 0 and 1 or false and true. ``columns`` chooses columns; ``categorical``
-    and ``numeric`` say what some of them are, where types would mislead: in csv and tsv the first 8
-    MB tell them. The words NULL, NaN, NA and N/A without quotes, and nothing, are missing values.
+    float64 columns for numbers and string columns for categories; booleans and numbers in columns
+    whose names end in id, code, key or hash are categories. Lists and times in Parquet stay what
+    they are. ``label`` names the label column (by default label, click, clicked or clk),
+    ``positive`` the value that means a click where the values are not 0 and 1 or false and true.
+    ``columns`` chooses columns; ``categorical`` and ``numeric`` say what some of them are, where
+    types would mislead: in csv and tsv the first 8 MB tell them. The words NULL, NaN, NA and N/A
+    without quotes, and nothing, are missing values.
 
     Raises TypeError for options of another type, FileNotFoundError, and ValueError for a file that
     is empty, truncated, ragged or of another format, with its line number where there is one (row
