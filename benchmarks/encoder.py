@@ -11,14 +11,14 @@ compared with polars', one to one. Sides take turns; medians.
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
-from common import SETTLE, machine
+from common import alternate, machine
 
 import fastdl
 from fastdl.data import FeatureEncoder, read_log, write_ad_log
@@ -78,14 +78,9 @@ def main() -> None:
             path = Path(folder) / name
             write_ad_log(path, arguments.rows, seed=1)
             check(ours(path), with_polars(path))
-            times: dict[str, list[float]] = {side: [] for side in sides}
-            for _ in range(arguments.rounds):
-                for side, run in sides.items():
-                    time.sleep(SETTLE)
-                    start = time.perf_counter()
-                    run(path)
-                    times[side].append(time.perf_counter() - start)
-            own, pandas, polars = (float(np.median(v)) for v in times.values())
+            runs = {side: functools.partial(run, path) for side, run in sides.items()}
+            times = alternate(runs, arguments.rounds)
+            own, pandas, polars = (times[side][0] for side in sides)
             print(f"| {name} | {own:.2f} s | {arguments.rows / own:,.0f} | {pandas / own:.2f}x | "
                   f"{polars / own:.2f}x |", flush=True)  # fmt: skip
 

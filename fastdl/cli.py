@@ -115,11 +115,9 @@ def evaluate(
     out: Annotated[str | None, typer.Option(help="JSON file for all metrics.")] = None,
 ) -> None:
     """Tell how good a model's probabilities are on a log, overall and for each value of columns."""
-    import json
-
     from rich.console import Console
 
-    from .files import write_text
+    from .files import write_json
     from .report import metrics_table, values_table
     from .scoring import evaluate_ctr
 
@@ -130,7 +128,7 @@ def evaluate(
     for name, values in found["by"].items():
         console.print(values_table(name, values))
     if out is not None:
-        write_text(out, json.dumps(found, indent=2) + "\n")
+        write_json(out, found)
 
 
 @app.command()

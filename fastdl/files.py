@@ -40,6 +40,20 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_atomically(path, write)
 
 
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """``content`` as JSON that people can read, atomically."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def check_version(version: Any, name: str) -> None:
+    """ValueError unless ``version``, which ``name`` has, is one that this fastdl reads."""
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{name} has format version {version}; this fastdl reads up to {FORMAT_VERSION}. "
+            "Install a newer fastdl."
+        )
+
+
 def write_arrays(
     path: str | os.PathLike[str], arrays: dict[str, np.ndarray], description: dict[str, Any]
 ) -> None:
@@ -76,12 +90,7 @@ def read_arrays(
         raise ValueError(f"{path} is damaged or not a safetensors file: {error}") from None
     except (KeyError, AttributeError, json.JSONDecodeError):
         raise ValueError(f"{path} was not written by fastdl: its description is missing.") from None
-    version = description.get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format version {version}; this fastdl reads up to {FORMAT_VERSION}. "
-            "Install a newer fastdl."
-        )
+    check_version(description.get("format_version"), str(path))
     if checksum != _checksum(arrays, description):
         raise ValueError(f"{path} is damaged: its checksum does not fit its content.")
     if description.get("kind") != kind:

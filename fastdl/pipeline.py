@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from .calibration import as_calibrator
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import save
 from .data import FeatureEncoder, LogEncoder, generate_ad_log, labels, one_hot, read_log
-from .files import FORMAT_VERSION, write_text
+from .files import FORMAT_VERSION, write_json
 from .models import ctr
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .optimizers import Adam
@@ -55,6 +54,14 @@ class Job:
     lr: float = 0.001
     patience: int = 2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model.lower() not in MODELS:
+            raise ValueError(f"model is {self.model!r}; expected one of {', '.join(MODELS)}.")
+        if self.calibrate is not None:
+            as_calibrator(self.calibrate)
+            if self.model.lower() == DENSE:
+                raise ValueError("--calibrate needs a model with embeddings: --model deepfm, say.")
 
 
 @dataclass
@@ -109,7 +116,7 @@ def train_ctr(
         encoder.save(folder)
     else:
         described = encoder.to_dict()
-    _write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": described,
+    write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": described,
                                    "format": job.format})  # fmt: skip
     probability = network.predict_proba(encoder.transform(test))[:, 1]
     return _report(job, folder, trainer, float(y.mean()), test, probability)
@@ -119,13 +126,7 @@ def _model(
     job: Job, train: Table, rng: np.random.Generator
 ) -> tuple[CTRPredictionNetwork | CTRModel, Any]:
     """The network that is asked for, and the encoder that feeds it, fitted."""
-    if job.model.lower() not in MODELS:
-        raise ValueError(f"model is {job.model!r}; expected one of {', '.join(MODELS)}.")
-    if job.calibrate is not None:
-        as_calibrator(job.calibrate)  # a wrong name is told before training
     if job.model.lower() == DENSE:
-        if job.calibrate is not None:
-            raise ValueError("--calibrate needs a model with embeddings: --model deepfm, say.")
         indicators = LogEncoder(buckets=job.buckets).fit(train)
         size = len(indicators.feature_names_)
         return CTRPredictionNetwork(size, list(job.hidden), rng=rng), indicators
@@ -184,10 +185,6 @@ def _report(
     plot_run(folder / PICTURE, history=history, label=y, probability=probability,
              title=f"fastdl: {Path(job.data).name if job.data else 'generated ad log'}",
              best_possible=true)  # fmt: skip
-    _write_json(folder / METRICS, {"test": model, "base_rate": base, "best_possible": best,
+    write_json(folder / METRICS, {"test": model, "base_rate": base, "best_possible": best,
                                    "history": trainer.history, "job": asdict(job)})  # fmt: skip
     return Outcome(model, base, best, folder)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_text(path, json.dumps(content, indent=2) + "\n")

@@ -13,13 +13,15 @@ import numpy as np
 from . import metrics
 from .checkpoint import load
 from .data import FeatureEncoder, LogEncoder, iter_log, labels
+from .data.fetch import column_of
 from .data.formats import resolve_format
+from .data.learners import distinct
 from .data.parts import Paths, find_parts
-from .files import FORMAT_VERSION, write_atomically
+from .files import check_version, write_atomically
 from .models.ctr import CTRModel, CTRPredictionNetwork
 
 if TYPE_CHECKING:
-    from pyarrow import Table
+    from pyarrow import ChunkedArray, Table
 
 MODEL, ENCODER, METRICS = "model.safetensors", "encoder.json", "metrics.json"
 FEATURES = {"kind": "features"}  # in the place of an encoder that is kept in files of its own
@@ -74,11 +76,7 @@ def load_model(
         version, described, log_format = (known[k] for k in ("format_version", "encoder", "format"))
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
         raise ValueError(f"{folder / ENCODER} is damaged; train again.") from None
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ValueError(
-            f"{folder / ENCODER} has format version {version}; this fastdl reads up to "
-            f"{FORMAT_VERSION}. Install a newer fastdl."
-        )
+    check_version(version, str(folder / ENCODER))
     encoder: Any
     if isinstance(network, CTRModel):
         encoder = FeatureEncoder.load(folder) if described == FEATURES else None
@@ -102,6 +100,8 @@ def evaluate_ctr(
     frequent are together "all others", missing ones "missing". label and positive are by default
     those of the training. Raises as ``predict_ctr``, and ValueError for a column that is not there.
     """
+    import pyarrow as pa
+
     network, encoder, trained_format = load_model(folder)
     job = _job(Path(folder))
     found: list[tuple[np.ndarray, np.ndarray]] = []
@@ -116,12 +116,15 @@ def evaluate_ctr(
                 raise ValueError(
                     f"The log has no column {name}; it has {', '.join(table.column_names)}."
                 )
-            values[name] += _as_texts(table[name])
+            values[name] += column_of(table, name, False).cast(pa.string()).chunks
     y, probability = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return {
         "test": metrics.evaluate(y, probability),
         "base_rate": metrics.evaluate(y, np.full(len(y), y.mean())),
-        "by": {name: _by_value(y, probability, own) for name, own in values.items()},
+        "by": {
+            name: _by_value(y, probability, pa.chunked_array(own, pa.string()))
+            for name, own in values.items()
+        },
     }
 
 
@@ -129,32 +132,22 @@ def _scored(
     network: Any, encoder: Any, data: Paths, format: str | None, **options: Any
 ) -> Iterator[tuple[Table, np.ndarray]]:
     """Pieces of a log of bounded memory, and each row's click probability."""
-    format = resolve_format(find_parts(data)[0], format)
+    parts = find_parts(data)
+    format = resolve_format(parts[0], format)
     if format not in ("criteo", "avazu"):  # those have fixed types; others follow the training
         options |= {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
-    for table in iter_log(data, format, **options):
+    for table in iter_log(parts, format, **options):
         yield table, network.predict_proba(encoder.transform(table))[:, 1]
 
 
-def _as_texts(column: Any) -> list[str]:
-    """A column's values as they are shown, whole numbers without a point."""
-    return [
-        "missing"
-        if x is None
-        else str(int(x))
-        if isinstance(x, float) and x.is_integer()
-        else str(x)
-        for x in column.to_pylist()
-    ]
-
-
-def _by_value(y: np.ndarray, probability: np.ndarray, own: list[str]) -> dict[str, Any]:
-    texts, codes, counts = np.unique(own, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    shown = order if len(order) <= MOST_VALUES else order[:MOST_VALUES]
-    groups = [(str(texts[code]), codes == code) for code in shown]
-    if len(order) > MOST_VALUES:
-        groups.append(("all others", ~np.isin(codes, shown)))
+def _by_value(y: np.ndarray, probability: np.ndarray, column: ChunkedArray) -> dict[str, Any]:
+    texts, codes = distinct(column.fill_null("missing"))
+    counts = np.bincount(codes, minlength=len(texts))
+    order = sorted(np.flatnonzero(counts), key=lambda code: (-counts[code], texts[code]))
+    shown, rest = order[:MOST_VALUES], order[MOST_VALUES:]
+    groups = [(texts[code], codes == code) for code in shown]
+    if rest:
+        groups.append(("all others", np.isin(codes, rest)))
     return {name: metrics.evaluate(y[rows], probability[rows]) for name, rows in groups}
 
 

@@ -36,9 +36,7 @@ class Choice:
         numbers = [f.name for f in schema if is_number(f.type) and f.name != "label"]
         others = [f.name for f in schema
                   if not (is_number(f.type) or is_list(f.type) or is_time(f.type))]  # fmt: skip
-        derived = {n for n in _TIME if n not in self.categorical}  # not in the file
-        return Choice(self.wanted and list(self.wanted),
-                      [n for n in others if n not in derived], numbers)  # fmt: skip
+        return Choice(self.wanted, others, numbers)
 
     def check(self, names: Names, source: Source) -> None:
         """ValueError for a name that the log does not have."""

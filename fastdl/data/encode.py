@@ -14,7 +14,7 @@ from .columns import is_number
 from .description import VERSION, checked_columns, feature_names, width
 from .fetch import check_table, column_of
 from .hashing import bucket_of, hash_codes, slot_of, unpacked
-from .learners import Moments, Values, distinct, scaled
+from .learners import Moments, Values, check_range, distinct, standardized
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
@@ -170,11 +170,9 @@ class LogEncoder:
         self._first = np.cumsum([0, *(width(column) for column in columns)])[:-1].tolist()
 
     def _numbers(self, column: dict[str, Any], values: ChunkedArray, out: np.ndarray) -> None:
-        numbers = (scaled(values, column["name"], self.log) - column["mean"]) / column["std"]
-        absent = np.isnan(numbers)
-        numbers[absent] = 0
-        if len(numbers) and np.abs(numbers).max() > np.finfo(out.dtype).max:
-            raise ValueError(f"Column {column['name']} has numbers too large for {out.dtype}.")
+        name = column["name"]
+        numbers, absent = standardized(values, name, self.log, column["mean"], column["std"])
+        check_range(numbers, name, out.dtype)
         out[:, 0] = numbers
         if column["missing"]:
             out[:, 1] = absent

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,13 @@ from numpy.typing import DTypeLike
 
 from ..config import resolve_dtype
 from ..features import FeatureSpec, Field, SequenceField
-from ..files import FORMAT_VERSION, write_atomically, write_text
+from ..files import FORMAT_VERSION, check_version, write_atomically, write_json
 from ..kernels.jit import get_num_threads
 from .columns import is_id, is_list, is_number, is_time
 from .fetch import as_table
 from .formats import LABELS, OPPOSITES
 from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number, kind_name
+from .learners import check_range
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class FeatureEncoder:
                 elif isinstance(feature, Field):
                     ids.append(values)
                 else:
-                    _check_size(values, column.name, real)
+                    check_range(values, column.name, real)
                     numbers.append(values)
         if numbers:
             found["numeric"] = _side_by_side(numbers, real)
@@ -136,32 +138,26 @@ class FeatureEncoder:
             "columns": [c.to_dict() for c in columns],
             "vocabulary_sizes": {c.name: len(c.vocabulary.values) for c in columns if c.vocabulary},
         }  # fmt: skip
-        write_text(Path(folder) / DESCRIPTION, json.dumps(described, indent=2) + "\n")
+        write_json(Path(folder) / DESCRIPTION, described)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> FeatureEncoder:
         """The encoder that ``save`` wrote; ValueError for damaged files, or a newer version's."""
-        import pyarrow as pa
         from pyarrow import parquet
 
         for name in (DESCRIPTION, VOCABULARIES):
             if not (Path(folder) / name).is_file():
                 raise FileNotFoundError(f"There is no file {Path(folder) / name}.")
-        try:
+        with _damage_told(folder):
             known = json.loads((Path(folder) / DESCRIPTION).read_text(encoding="utf-8"))
             version = int(known["format_version"])
-            if version <= FORMAT_VERSION:
-                table = parquet.read_table(Path(folder) / VOCABULARIES, partitioning=None)
-                encoder = cls(**{k: known[k] for k in ("numbers", "min_count", "max_values")})
-                encoder.left_out_ = dict(known["left_out"])
-                encoder._prepare(list(_columns(known, table)))
-                return encoder
-        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
-            raise ValueError(f"The encoder in {folder} is damaged: {error!r}.") from None
-        raise ValueError(
-            f"The encoder in {folder} has format version {version}; this fastdl reads up to "
-            f"{FORMAT_VERSION}. Install a newer fastdl."
-        )
+        check_version(version, f"The encoder in {folder}")
+        with _damage_told(folder):
+            table = parquet.read_table(Path(folder) / VOCABULARIES, partitioning=None)
+            encoder = cls(**{k: known[k] for k in ("numbers", "min_count", "max_values")})
+            encoder.left_out_ = dict(known["left_out"])
+            encoder._prepare(list(_columns(known, table)))
+        return encoder
 
     @property
     def numeric_names(self) -> list[str]:
@@ -236,6 +232,16 @@ class FeatureEncoder:
         return [*rows, *((name, "left out", why) for name, why in self.left_out_.items())]
 
 
+@contextmanager
+def _damage_told(folder: str | os.PathLike[str]) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        raise ValueError(f"The encoder in {folder} is damaged: {error!r}.") from None
+
+
 def _pieces(log: Any) -> Iterator[Table]:
     if isinstance(log, dict) or hasattr(log, "__arrow_c_stream__"):
         yield as_table(log)
@@ -281,8 +287,3 @@ def _columns(known: dict[str, Any], vocabularies: Table) -> Iterator[Kind]:
                 raise ValueError(f"column {name} has {len(own)} values; expected {size}")
             vocabulary = Vocabulary(own["value"], own["count"].to_numpy())
         yield KINDS[described["kind"]].from_dict(described, vocabulary)
-
-
-def _check_size(values: np.ndarray, name: str, dtype: np.dtype[Any]) -> None:
-    if len(values) and np.abs(values).max() > np.finfo(dtype).max:
-        raise ValueError(f"Column {name} has numbers too large for {dtype}.")

@@ -16,7 +16,7 @@ from ..features import Field, SequenceField
 from ..validation import check_size
 from .columns import is_list
 from .fetch import column_of, raw_column
-from .learners import Moments, scaled
+from .learners import Moments, scaled, standardized
 from .quantiles import Quantiles
 from .vocabulary import MISSING, ValueCounts, Vocabulary, hashed_ids
 
@@ -54,6 +54,13 @@ class Kind:
     def finish(self) -> None:
         """After the last piece."""
         raise NotImplementedError
+
+    def judge(self, values: int, constant: bool, missing: bool) -> None:
+        """Say so if there is nothing to learn from the column."""
+        if values == 0:
+            self.useless = "it has no values"
+        elif constant and not missing:
+            self.useless = "it is constant"
 
     def features(self) -> Features:
         """Names of numbers, and fields of ids."""
@@ -105,18 +112,14 @@ class Number(Kind):
     def finish(self) -> None:
         known = self._moments.description()
         self.mean, self.std, self.missing = known["mean"], known["std"], known["missing"]
-        if self._moments.count == 0:
-            self.useless = "it has no values"
-        elif self._moments.squares == 0 and not self.missing:
-            self.useless = "it is constant"
+        self.judge(self._moments.count, self._moments.squares == 0, self.missing)
 
     def features(self) -> Features:
         return [self.name, f"{self.name} is missing"] if self.missing else [self.name]
 
     def encode(self, table: Table) -> list[Any]:
-        values = scaled(column_of(table, self.name, True), self.name, self.log)
-        absent = np.isnan(values)
-        numbers = np.where(absent, 0, (values - self.mean) / self.std)
+        values = column_of(table, self.name, True)
+        numbers, absent = standardized(values, self.name, self.log, self.mean, self.std)
         return [numbers, absent] if self.missing else [numbers]
 
     def check(self) -> None:
@@ -144,10 +147,7 @@ class Buckets(Kind):
 
     def finish(self) -> None:
         self.borders = self._quantiles.borders(self.buckets)
-        if not len(self._quantiles.bins):
-            self.useless = "it has no values"
-        elif not self.borders and not self._missing:
-            self.useless = "it is constant"
+        self.judge(len(self._quantiles.bins), not self.borders, self._missing)
 
     def features(self) -> Features:
         return [Field(self.name, len(self.borders) + 2)]
@@ -188,10 +188,7 @@ class Category(Kind):
 
     def finish(self) -> None:
         self.hashed = self._counts.full
-        if self._counts.rows == 0:
-            self.useless = "it has no values"
-        elif self._counts.used == 1 and not self._missing:
-            self.useless = "it is constant"
+        self.judge(self._counts.rows, self._counts.used == 1, self._missing)
         if not self.hashed:
             self.vocabulary = self._counts.vocabulary(self.min_count)
 

@@ -24,6 +24,22 @@ def scaled(values: ChunkedArray, name: str, log: bool) -> np.ndarray:
     return np.copysign(np.log1p(np.abs(numbers)), numbers) if log else numbers
 
 
+def standardized(
+    values: ChunkedArray, name: str, log: bool, mean: float, std: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(s - mean) / std of the scaled numbers s, 0 where missing; and where that is."""
+    numbers = (scaled(values, name, log) - mean) / std
+    absent = np.isnan(numbers)
+    numbers[absent] = 0
+    return numbers, absent
+
+
+def check_range(numbers: np.ndarray, name: str, dtype: np.dtype[Any]) -> None:
+    """ValueError for numbers that the dtype cannot hold."""
+    if len(numbers) and np.abs(numbers).max() > np.finfo(dtype).max:
+        raise ValueError(f"Column {name} has numbers too large for {dtype}.")
+
+
 def distinct(values: ChunkedArray) -> tuple[list[str], np.ndarray]:
     """The distinct values of a category column, and each row's place in them (-1: missing).
 

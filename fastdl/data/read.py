@@ -131,21 +131,15 @@ def _with_columns_of(first: Schema, table: Table, source: Source, where: Source)
     return table if table.schema.equals(first) else table.cast(first)  # other dictionaries
 
 
-def _texts(source: Source) -> list[str]:
-    """Columns of text, which Parquet mostly holds as dictionaries: their texts need no copies."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    schema = parquet.read_schema(source.path)
-    return [field.name for field in schema if field.type == pa.string()]
-
-
 def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) -> Iterator[Table]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(source.path, read_dictionary=_texts(source)) as file:
+        metadata = parquet.read_metadata(source.path)
+        # Parquet mostly holds text as dictionaries: their texts need no copies
+        texts = [f.name for f in metadata.schema.to_arrow_schema() if f.type == pa.string()]
+        with parquet.ParquetFile(source.path, metadata=metadata, read_dictionary=texts) as file:
             names = file.schema_arrow.names
             twice = {name for name in names if names.count(name) > 1}
             if twice:

@@ -19,10 +19,8 @@ def _round(total, word):
 
 
 def _xxh64(text, seed):
-    n, words = (
-        len(text),
-        [int.from_bytes(text[i : i + 8], "little") for i in range(0, len(text), 8)],
-    )
+    n = len(text)
+    words = [int.from_bytes(text[i : i + 8], "little") for i in range(0, n, 8)]
     whole, h = n // 32 * 4, (seed + _P[4]) & _ALL
     if n >= 32:
         totals = [(seed + s) & _ALL for s in (_P[0] + _P[1], _P[1], 0, -_P[0])]
