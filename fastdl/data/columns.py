@@ -99,6 +99,25 @@ def is_number(kind: Any) -> bool:
     return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
 
 
+def as_texts(column: ChunkedArray) -> ChunkedArray:
+    """Strings, or a dictionary of strings where the column is a dictionary."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        if kind.value_type == pa.string():
+            return column
+        chunks = [
+            pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string()))
+            for c in column.chunks
+        ]
+        return pa.chunked_array(chunks, pa.dictionary(kind.index_type, pa.string()))
+    if pa.types.is_floating(kind):  # NaN is a missing value here too, not the text "nan"
+        column = pc.if_else(pc.is_nan(column), None, column)
+    return column.cast(pa.string())
+
+
 def is_list(kind: Any) -> bool:
     """Whether a pyarrow type is one of lists."""
     from pyarrow import types
@@ -156,14 +175,9 @@ def _numbers(column: ChunkedArray, name: str, source: Source, first_row: int) ->
 def _texts(column: ChunkedArray, name: str, source: Source, first_row: int) -> ChunkedArray:
     """Strings, or the dictionary of strings that the column is."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if pa.types.is_dictionary(column.type):
-        return column
-    if pa.types.is_floating(column.type):  # NaN is a missing value here too, not the text "nan"
-        column = pc.if_else(pc.is_nan(column), None, column)
     try:
-        return column.cast(pa.string())
+        return as_texts(column)
     except pa.ArrowException as error:
         raise ValueError(
             f"{source.path}: column {name} has the type {column.type}, which is neither numbers "

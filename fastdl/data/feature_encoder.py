@@ -21,7 +21,7 @@ from ..kernels.jit import get_num_threads
 from .columns import is_id, is_list, is_number, is_time
 from .fetch import as_table
 from .formats import LABELS, OPPOSITES
-from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number, kind_name
+from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number
 from .learners import check_range
 from .vocabulary import Vocabulary
 
@@ -228,7 +228,7 @@ class FeatureEncoder:
         rows = []
         for column in self._fitted().columns_:
             sizes = [f"{f.size:,} ids" for f in column.features() if isinstance(f, Field)]
-            rows.append((column.name, kind_name(column), ", ".join(sizes) or "a number"))
+            rows.append((column.name, column.kind, ", ".join(sizes) or "a number"))
         return [*rows, *((name, "left out", why) for name, why in self.left_out_.items())]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .columns import is_number
+from .columns import as_texts, is_number
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
@@ -50,7 +50,6 @@ def raw_column(table: Table, name: str) -> ChunkedArray:
 def column_of(table: Table, name: str, number: bool) -> ChunkedArray:
     """A column as float64 or strings; ValueError where it is missing or of another type."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     column = raw_column(table, name)
     kind = column.type
@@ -64,17 +63,7 @@ def column_of(table: Table, name: str, number: bool) -> ChunkedArray:
                     f"numeric=['{name}'], or fit with categorical=['{name}']."
                 )
             return column.cast(pa.float64(), safe=False)
-        if pa.types.is_dictionary(kind) and kind.value_type == pa.string():
-            return column
-        if pa.types.is_dictionary(kind):
-            chunks = [
-                pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string()))
-                for c in column.chunks
-            ]
-            return pa.chunked_array(chunks, pa.dictionary(kind.index_type, pa.string()))
-        if pa.types.is_floating(column.type):
-            column = pc.if_else(pc.is_nan(column), None, column)
-        return column.cast(pa.string())
+        return as_texts(column)
     except pa.ArrowException as error:
         raise ValueError(
             f"Column {name} has the type {kind}; expected "

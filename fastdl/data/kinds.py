@@ -29,6 +29,7 @@ Features = list[str | Field | SequenceField]
 class Kind:
     """Base: the column's name, the options, and whether anything can be learnt from it."""
 
+    kind: ClassVar[str]
     options: ClassVar[dict[str, Any]] = {}
     learnt: ClassVar[tuple[str, ...]] = ()
     useless = ""  # after training: why the column is left out
@@ -39,7 +40,7 @@ class Kind:
         if unknown:
             raise ValueError(
                 f"Column {name!r} has the options {', '.join(sorted(unknown))}; a column of the "
-                f"kind {kind_name(self)!r} has {', '.join(self.options) or 'none'}."
+                f"kind {self.kind!r} has {', '.join(self.options) or 'none'}."
             )
         self.name = name
         for option, value in {**self.options, **given}.items():
@@ -73,7 +74,7 @@ class Kind:
     def to_dict(self) -> dict[str, Any]:
         """Options and what was learned, as JSON can hold it."""
         found = {name: getattr(self, name) for name in (*self.options, *self.learnt)}
-        return {"kind": kind_name(self), "name": self.name, **found}
+        return {"kind": self.kind, "name": self.name, **found}
 
     @classmethod
     def from_dict(cls, known: dict[str, Any], vocabulary: Vocabulary | None) -> Kind:
@@ -95,6 +96,7 @@ class Number(Kind):
     Where training rows had gaps, a second number marks them.
     """
 
+    kind = "number"
     options: ClassVar = {"log": True}
     learnt = ("mean", "std", "missing")
     log: bool
@@ -130,6 +132,7 @@ class Number(Kind):
 class Buckets(Kind):
     """The id of the quantile bucket that the number falls into; 0 where missing."""
 
+    kind = "buckets"
     options: ClassVar = {"buckets": 64}
     learnt = ("borders",)
     buckets: int
@@ -168,6 +171,7 @@ class Category(Kind):
     More than ``max_values`` values are not listed: their hash chooses one of so many ids.
     """
 
+    kind = "category"
     options: ClassVar = {"min_count": 2, "max_values": 2_000_000}
     learnt = ("hashed",)
     min_count: int
@@ -214,6 +218,7 @@ class Category(Kind):
 class Hashed(Kind):
     """One of ``size`` ids, chosen by the value's hash; 0 where missing. Nothing is kept."""
 
+    kind = "hashed"
     options: ClassVar = {"size": 100_000}
     size: int
 
@@ -237,6 +242,7 @@ class List(Category):
     empty.
     """
 
+    kind = "list"
     options: ClassVar = {**Category.options, "separator": None, "pooling": "mean"}
     separator: str | None
     pooling: str
@@ -284,6 +290,8 @@ class Date(Kind):
     Times are pyarrow's timestamps and dates, or text as ISO 8601 writes it.
     """
 
+    kind = "date"
+
     def _times(self, table: Table) -> ChunkedArray:
         import pyarrow as pa
 
@@ -316,11 +324,5 @@ class Date(Kind):
 
 
 KINDS: dict[str, type[Kind]] = {
-    "number": Number, "buckets": Buckets, "category": Category, "hashed": Hashed, "list": List,
-    "date": Date,
-}  # fmt: skip
-
-
-def kind_name(column: Kind) -> str:
-    """The kind's name, as options and descriptions have it."""
-    return next(name for name, kind in KINDS.items() if kind is type(column))
+    kind.kind: kind for kind in (Number, Buckets, Category, Hashed, List, Date)
+}

@@ -21,7 +21,10 @@ def keys_of(column: ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 
     column: strings, or a dictionary of strings.
     """
-    found = [_keys_of_chunk(chunk) for chunk in column.chunks]
+    found = []
+    hashed: dict[Any, Any] = {}  # keys by dictionary: the pieces of one log mostly share it
+    for chunk in column.chunks:
+        found.append(_keys_of_chunk(chunk, hashed))
     if len(found) == 1:
         return found[0]
     keys, present = zip(*found, strict=True) if found else ((), ())
@@ -31,12 +34,16 @@ def keys_of(column: ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def _keys_of_chunk(chunk: Array) -> tuple[np.ndarray, np.ndarray]:
+def _keys_of_chunk(chunk: Array, hashed: dict[Any, Any]) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow as pa
 
     present = chunk.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_dictionary(chunk.type):
-        keys, known = _keys_of_chunk(chunk.dictionary)
+        values = chunk.dictionary
+        place = (values.offset, len(values), *(b and b.address for b in values.buffers()))
+        if place not in hashed:
+            hashed[place] = _keys_of_chunk(values, hashed)
+        keys, known = hashed[place]
         if not len(keys):
             return np.zeros(len(chunk), np.uint64), present
         codes = chunk.indices.fill_null(0).to_numpy(zero_copy_only=False)
