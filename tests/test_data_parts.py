@@ -109,3 +109,14 @@ def test_one_part_may_have_one_class_or_no_rows(tmp_path):
 def test_bad_places(data, error):
     with pytest.raises(error):
         find_parts(data)
+
+
+def test_avazu_in_parts(tmp_path):
+    head = "id,click,hour,C1,site_id\n"
+    (tmp_path / "a.csv").write_text(head + "1,0,14102100,1005,85f751fd\n")
+    (tmp_path / "b.csv").write_text(head + "2,1,14102201,1002,1\n")
+    log = read_log(tmp_path, "avazu")
+    assert plain(log) == {
+        "label": [0, 1], "hour_of_day": ["00", "01"], "weekday": ["Tue", "Wed"],
+        "C1": ["1005", "1002"], "site_id": ["85f751fd", "1"],
+    }  # fmt: skip

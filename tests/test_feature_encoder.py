@@ -338,3 +338,23 @@ def test_buckets_of_a_log():
     place = [f.name for f in encoder.spec_.fields].index("I1")
     ids, missing = x["ids"][:, place], LOG["I1"].is_null().to_numpy()
     assert (ids[missing] == 0).all() and (ids[~missing] > 0).all() and ids.max() <= 4
+
+
+@pytest.mark.parametrize("rare", [0.0, 2.0])
+def test_a_flag_that_is_rarely_off_or_on_has_two_buckets(rare):
+    values = [1.0] * 995 + [rare] * 5
+    encoder = FeatureEncoder().fit({"flag": values})
+    assert encoder.left_out_ == {} and encoder.spec_.sizes.tolist() == [3]
+    ids = encoder.transform({"flag": [rare, 1.0, None]})["ids"][:, 0].tolist()
+    assert ids == ([1, 2, 0] if rare < 1 else [2, 1, 0])
+
+
+def test_lists_of_one_value_that_are_sometimes_empty_are_kept():
+    encoder = FeatureEncoder(min_count=1).fit({"seen": [["x"], [], ["x", "x"]]})
+    assert [f.name for f in encoder.spec_.sequences] == ["seen"]
+
+
+def test_record_batches():
+    batch = LOG.combine_chunks().to_batches()[0]
+    encoder = FeatureEncoder().fit(batch)
+    equal(encoder.transform(batch), FeatureEncoder().fit(LOG).transform(LOG))

@@ -19,7 +19,7 @@ from ..features import FeatureSpec, Field, SequenceField
 from ..files import FORMAT_VERSION, check_version, write_atomically, write_json
 from ..kernels.jit import get_num_threads
 from .columns import is_id, is_list, is_number, is_time
-from .fetch import as_table
+from .fetch import as_table, is_table
 from .formats import LABELS, OPPOSITES
 from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number
 from .learners import check_range
@@ -243,7 +243,7 @@ def _damage_told(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _pieces(log: Any) -> Iterator[Table]:
-    if isinstance(log, dict) or hasattr(log, "__arrow_c_stream__"):
+    if is_table(log):
         yield as_table(log)
     elif isinstance(log, str | bytes) or not isinstance(log, Iterable):
         raise TypeError(

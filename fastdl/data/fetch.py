@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
 
 
+def is_table(data: Any) -> bool:
+    """Whether ``as_table`` takes it: tables, record batches, frames, dicts of arrays."""
+    import pyarrow as pa
+
+    return isinstance(data, dict | pa.RecordBatch) or hasattr(data, "__arrow_c_stream__")
+
+
 def as_table(data: Any) -> Table:
     """A pyarrow Table of a Table, a pandas or polars frame, or a dict of arrays.
 
@@ -19,10 +26,8 @@ def as_table(data: Any) -> Table:
 
     if isinstance(data, pa.Table):
         return data
-    if isinstance(data, dict) or hasattr(data, "__arrow_c_stream__"):
+    if is_table(data):
         return pa.table(data)
-    if isinstance(data, pa.RecordBatch):
-        return pa.Table.from_batches([data])
     raise TypeError(
         f"The log is {type(data).__name__}; expected a pyarrow Table, a pandas or polars frame, or "
         "a dict of arrays."

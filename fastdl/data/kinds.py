@@ -150,7 +150,8 @@ class Buckets(Kind):
 
     def finish(self) -> None:
         self.borders = self._quantiles.borders(self.buckets)
-        self.judge(len(self._quantiles.bins), not self.borders, self._missing)
+        bins = len(self._quantiles.bins)
+        self.judge(bins, bins == 1, self._missing)
 
     def features(self) -> Features:
         return [Field(self.name, len(self.borders) + 2)]
@@ -182,11 +183,8 @@ class Category(Kind):
         super().__init__(name, **given)
         self._counts, self._missing = ValueCounts(self.max_values), False
 
-    def _values(self, table: Table) -> ChunkedArray:
-        return column_of(table, self.name, False)
-
     def learn(self, table: Table) -> None:
-        before, values = self._counts.rows, self._values(table)
+        before, values = self._counts.rows, column_of(table, self.name, False)
         self._counts.add(values)
         self._missing |= self._counts.rows - before < len(values)
 
@@ -208,7 +206,7 @@ class Category(Kind):
         return [Field(self.name, self._size())]
 
     def encode(self, table: Table) -> list[Any]:
-        return [self._ids(self._values(table))]
+        return [self._ids(column_of(table, self.name, False))]
 
     def check(self) -> None:
         if self.hashed != (self.vocabulary is None):
@@ -273,8 +271,10 @@ class List(Category):
             elements = elements.filter(pa.array(present))
         return elements.cast(pa.string()), lengths
 
-    def _values(self, table: Table) -> ChunkedArray:
-        return self._lists(table)[0]
+    def learn(self, table: Table) -> None:
+        elements, lengths = self._lists(table)
+        self._counts.add(elements)
+        self._missing |= bool((lengths == 0).any())
 
     def features(self) -> Features:
         return [SequenceField(self.name, self._size(), pooling=self.pooling)]

@@ -34,10 +34,12 @@ class Quantiles:
         np.maximum.at(self.largest, at, largest)
 
     def borders(self, buckets: int) -> list[float]:
-        """At most buckets - 1 rising values: the i-th bucket ends with the i-th of them."""
-        if not len(self.bins):
+        """At most buckets - 1 rising values: the i-th bucket ends with the i-th of them.
+
+        A bin that holds most rows, were it the last, still has one of its own.
+        """
+        if len(self.bins) < 2:
             return []
         share = np.cumsum(self.counts) / self.counts.sum()
         places = np.searchsorted(share, np.arange(1, buckets) / buckets)
-        found = np.unique(self.largest[places])
-        return [float(x) for x in found if x < self.largest[-1]]
+        return np.unique(self.largest[np.minimum(places, len(self.bins) - 2)]).tolist()
