@@ -18,6 +18,8 @@ def f32(*shape: int) -> np.ndarray:
 N, D, H = 256, 400, 400
 ONE_HOT = np.eye(2, dtype=np.float32)[R.integers(0, 2, 4096)]
 SETTINGS = np.array([1e-3, 0, 0.9, 0.999, 1e-8, 0])
+IDS = b"".join(b"%08x" % i for i in R.integers(0, 2**32, 20_000))  # 20,000 texts of 8 bytes
+KEYS = R.integers(1, 2**63, 20_000).astype(np.uint64)
 # kernel: (file, arguments, positions of the destinations)
 CASES = {
     "dense_forward": ("dense", (f32(N, D), f32(D, H), f32(H), f32(N, H)), [3]),
@@ -48,6 +50,12 @@ CASES = {
     "matmul_forward": ("matmul", (f32(64, 50, 32), f32(64, 32, 50), f32(64, 50, 50)), [2]),
     "matmul_backward": ("matmul", (f32(64, 50, 32), f32(64, 32, 50), f32(64, 50, 50),
                                    f32(64, 50, 32), f32(64, 32, 50)), [3, 4]),
+    "hash_strings": ("strings", (np.arange(0, len(IDS) + 1, 8), np.frombuffer(IDS, np.uint8),
+                                 np.uint64(0), np.zeros(20_000, np.uint64)), [3]),
+    "move_keys": ("strings", (KEYS, np.arange(1, 20_001), np.zeros(65536, np.uint64),
+                              np.zeros(65536, np.int64)), [2, 3]),
+    "find_keys": ("strings", (KEYS, np.arange(65536).astype(np.uint64),
+                              np.arange(65536) % 2, 7, np.zeros(20_000, np.int64)), [4]),
 }  # fmt: skip
 
 
