@@ -228,6 +228,19 @@ class Batch:
             self.first + (rows.start or 0) if isinstance(rows, slice) else 0,
         )
 
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """The rows of several batches of one spec, one behind the other."""
+        spec, count = batches[0].spec, len(batches[0].sequences)
+        numbers = [b.numeric for b in batches if b.numeric is not None]
+        ids = [b.ids for b in batches if b.ids is not None]
+        return cls(
+            spec,
+            np.concatenate(numbers) if numbers else None,
+            np.concatenate(ids) if ids else None,
+            tuple(_join([b.sequences[i] for b in batches]) for i in range(count)),
+        )
+
     def rows(self) -> np.ndarray:
         """Rows of the tables that each id means: of ids row by row, then of each sequence."""
         if self._rows is None:
@@ -312,6 +325,12 @@ def _take(values: np.ndarray, bounds: np.ndarray, rows: Any) -> tuple[np.ndarray
     ends = np.cumsum(lengths)
     places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
     return values[places], np.concatenate([[0], ends])
+
+
+def _join(sequences: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    values = [v[b[0] : b[-1]] for v, b in sequences]
+    lengths = [np.diff(b) for _, b in sequences]
+    return np.concatenate(values), np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
 
 
 def _out_of_range(spec: FeatureSpec, ids: np.ndarray, bad: int, first: int) -> str:

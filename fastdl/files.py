@@ -14,21 +14,26 @@ import numpy as np
 FORMAT_VERSION = 1
 
 
-def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], None]) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], write: Callable[[Path], None], *, durable: bool = True
+) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``.
 
     A reader sees the old file or the new one; a kill, a full disk or an error leaves the old one.
+    Unless ``durable``, which waits for the disk, a crash of the machine may leave a damaged one.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -55,8 +60,9 @@ def check_version(version: Any, name: str) -> None:
 
 
 def write_arrays(
-    path: str | os.PathLike[str], arrays: dict[str, np.ndarray], description: dict[str, Any]
-) -> None:
+    path: str | os.PathLike[str], arrays: dict[str, np.ndarray], description: dict[str, Any], *,
+    durable: bool = True,
+) -> None:  # fmt: skip
     """Arrays and a JSON description as one safetensors file, with a checksum, atomically."""
     from safetensors.numpy import save_file
 
@@ -64,7 +70,9 @@ def write_arrays(
     description = {"format_version": FORMAT_VERSION, **description}
     text = json.dumps({**description, "checksum": _checksum(arrays, description)})
     metadata = {"fastdl": text}  # one entry: safetensors writes several in random order
-    write_atomically(path, lambda temporary: save_file(arrays, str(temporary), metadata))
+    write_atomically(
+        path, lambda temporary: save_file(arrays, str(temporary), metadata), durable=durable
+    )
 
 
 def read_arrays(

@@ -23,7 +23,7 @@ class Run:
 
     epoch: epochs finished; step: steps taken in all; epoch_step: steps taken in this epoch;
     losses: every step's loss; history: a dict of columns with one entry an epoch; order: the rows
-    of the data as this epoch takes them.
+    of the data as this epoch takes them, or of a stream the seed of its order.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Run:
         self.epoch = self.step = self.epoch_step = 0
         self.losses: list[float] = []
         self.history: dict[str, list[Any]] = {name: [] for name in HISTORY}
-        self.order = np.arange(settings["rows"])
+        self.order = np.empty(0, np.int64)  # the feed's, from the start of training
         self.stop = False
         self.finished = False  # True in on_end, unless an error ended the run
         self.last_checkpoint: Path | None = None

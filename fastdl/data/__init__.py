@@ -1,12 +1,14 @@
 """Ad logs: generated ones with known click probabilities, readers, and encoders."""
 
 from .encode import LogEncoder
+from .encoded_log import EncodedLog
 from .feature_encoder import FeatureEncoder
 from .generate import generate_ad_log, iter_ad_log, write_ad_log
 from .labels import labels, one_hot
 from .read import iter_log, read_log
 
 __all__ = [
+    "EncodedLog",
     "FeatureEncoder",
     "LogEncoder",
     "generate_ad_log",
