@@ -189,18 +189,25 @@ class History(Callback):
 class Checkpoint(Callback):
     """Write everything that training consists of into ``folder``, so that it can go on from there.
 
-    After every epoch, and with ``every_steps`` also after so many steps; the last ``keep`` files
-    stay. ``Trainer.train(..., resume=folder)`` goes on from the newest one.
+    After every epoch, and within one after ``every_steps`` steps or ``every_seconds`` seconds, if
+    given; the last ``keep`` files stay. ``Trainer.train(..., resume=folder)`` goes on from the
+    newest one.
     """
 
     def __init__(
-        self, folder: str | PathLike[str], *, every_steps: int | None = None, keep: int = 2
-    ) -> None:
+        self, folder: str | PathLike[str], *, every_steps: int | None = None,
+        every_seconds: float | None = None, keep: int = 2,
+    ) -> None:  # fmt: skip
         self.folder = Path(folder)
         self.every_steps = None if every_steps is None else check_size(every_steps, "every_steps")
+        self.every_seconds = (
+            None if every_seconds is None else check_number(every_seconds, "every_seconds")
+        )
         self.keep = check_size(keep, "keep")
+        self._written = 0.0
 
     def on_begin(self, run: Run) -> None:
+        self._written = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         for left_over in self.folder.glob(".step-*.tmp"):  # of a run that was killed while writing
             left_over.unlink(missing_ok=True)
@@ -211,7 +218,10 @@ class Checkpoint(Callback):
         )
 
     def on_steps(self, run: Run) -> None:
-        if self.every_steps and run.step % self.every_steps == 0 and run.epoch_step > 0:
+        due = self.every_steps is not None and run.step % self.every_steps == 0
+        if self.every_seconds is not None:
+            due |= time.monotonic() - self._written >= self.every_seconds
+        if due and 0 < run.epoch_step < run.steps_per_epoch:
             self._write(run)
 
     def on_epoch(self, run: Run) -> None:
@@ -223,6 +233,7 @@ class Checkpoint(Callback):
         run.last_checkpoint = path
         for old in checkpoint_files(self.folder)[: -self.keep]:
             old.unlink(missing_ok=True)
+        self._written = time.monotonic()
 
 
 def checkpoint_files(folder: str | PathLike[str]) -> list[Path]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from .job import Job
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -23,9 +26,19 @@ Format = Annotated[
 ]
 
 
+_NOT_OF_THE_JOB = ("out", "options", "threads", "resume")
+
+
 @app.command()
 def train(
+    context: typer.Context,
     data: DataFile = None,
+    valid: Annotated[
+        str | None, typer.Option(help="Log that decides when to stop, in place of a share of data.")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(help="Log that tests, in place of a share of data.")
+    ] = None,
     format: Format = None,
     model: Annotated[
         str,
@@ -34,6 +47,9 @@ def train(
     label: Annotated[str | None, typer.Option(help="Name of the label column.")] = None,
     positive: Annotated[str | None, typer.Option(help="Label value that means a click.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")] = None,
+    options: Annotated[
+        Path | None, typer.Option(help="TOML file with options; those given here go before.")
+    ] = None,
     rows: Annotated[int, typer.Option(help="Rows of the generated log.")] = 100_000,
     epochs: Annotated[int, typer.Option(help="At most so many passes over the data.")] = 20,
     batch_size: Annotated[int, typer.Option(help="Rows of one training step.")] = 256,
@@ -48,6 +64,12 @@ def train(
     calibrate: Annotated[
         str | None, typer.Option(help="Calibrate on validation rows: platt, isotonic, temperature.")
     ] = None,
+    warm_start: Annotated[
+        str | None, typer.Option(help="Run folder whose model and encoder are trained further.")
+    ] = None,
+    cache: Annotated[
+        bool, typer.Option(help="Keep encoded rows on disk while training, for later epochs.")
+    ] = True,
     lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 0.001,
     patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 2,
     split: Annotated[
@@ -63,14 +85,12 @@ def train(
     from . import set_num_threads
     from .data import FeatureEncoder
     from .kernels.jit import cache_folder
-    from .pipeline import PICTURE, Job, train_ctr
+    from .pipeline import PICTURE, train_ctr
     from .report import columns_table, metrics_table
 
     if threads is not None:
         set_num_threads(threads)
-    job = Job(data, format, model, label, positive, rows, split, _sizes(hidden), buckets,
-              embedding_dim, embedding_l2, min_count, numbers, calibrate, epochs, batch_size, lr,
-              patience, seed)  # fmt: skip
+    job = _job(context, options)
     if resume and out is None:
         raise ValueError("--resume needs --out, the folder of the run to go on with.")
     folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -84,8 +104,20 @@ def train(
             console.print(columns_table(encoder.describe()))
 
     outcome = train_ctr(job, folder, resume=resume, progress=console.is_terminal, on_encoder=show)
-    console.print(metrics_table(outcome.model, outcome.base, outcome.best))
+    console.print(metrics_table(outcome.model, outcome.base, outcome.best, outcome.tested_on))
     console.print(f"Model, metrics and picture ({PICTURE}) are in {outcome.folder}", soft_wrap=True)
+
+
+def _job(context: typer.Context, options: Path | None) -> Job:
+    """The job of flags and, where a flag was not given, of an options file."""
+    from .job import job_from, read_options
+
+    flags = {n: v for n, v in context.params.items() if n not in _NOT_OF_THE_JOB}
+    sources = {name: context.get_parameter_source(name) for name in flags}
+    given = {n: v for n, v in flags.items() if getattr(sources[n], "name", "") != "DEFAULT"}
+    if options is None:
+        return job_from(flags, "The command line")
+    return job_from({**flags, **read_options(options), **given}, str(options))
 
 
 @app.command()
@@ -158,13 +190,6 @@ def bench(
     from .bench import run_suite
 
     raise typer.Exit(run_suite(suite))
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise ValueError(f"--hidden is {text!r}; expected sizes such as 64,32.") from None
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,54 +16,27 @@ from . import metrics
 from .calibration import as_calibrator
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import save
-from .data import FeatureEncoder, LogEncoder, generate_ad_log, labels, one_hot, read_log
-from .files import FORMAT_VERSION, write_json
-from .models import ctr
+from .data import EncodedLog, FeatureEncoder, LogEncoder, labels, one_hot
+from .data.log import GeneratedLog, Log, Source
+from .data.split import Part, split
+from .files import write_json
+from .job import DENSE, MODELS, Job
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .optimizers import Adam
+from .progressive import ProgressiveValidation
 from .report import plot_run
-from .scoring import ENCODER, FEATURES, METRICS, MODEL
+from .scoring import ENCODER, METRICS, MODEL, click_rate, load_model, save_encoder, score
 from .trainer import Trainer
 
 if TYPE_CHECKING:
     from pyarrow import Table
 
-MODELS = {name.lower(): getattr(ctr, name) for name in ctr.__all__ if name != "CTRModel"}
-DENSE = CTRPredictionNetwork.__name__.lower()
-PICTURE = "report.png"
+__all__ = ["DENSE", "MODELS", "PICTURE", "Job", "Outcome", "train_ctr"]
 
-
-@dataclass(frozen=True)
-class Job:
-    """What ``fastdl train`` is asked for; the defaults are the command's."""
-
-    data: str | None = None  # a file, or None for a generated log
-    format: str | None = None
-    model: str = DENSE
-    label: str | None = None
-    positive: str | None = None
-    rows: int = 100_000  # of a generated log
-    split: str = "order"
-    hidden: tuple[int, ...] = (64, 32)
-    buckets: int = 32  # indicator columns of a category, for the dense network
-    embedding_dim: int = 16  # of the other models, as the next four
-    embedding_l2: float = 1e-5
-    min_count: int = 2
-    numbers: str = "buckets"
-    calibrate: str | None = None
-    epochs: int = 20
-    batch_size: int = 256
-    lr: float = 0.001
-    patience: int = 2
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.model.lower() not in MODELS:
-            raise ValueError(f"model is {self.model!r}; expected one of {', '.join(MODELS)}.")
-        if self.calibrate is not None:
-            as_calibrator(self.calibrate)
-            if self.model.lower() == DENSE:
-                raise ValueError("--calibrate needs a model with embeddings: --model deepfm, say.")
+PICTURE, LOG, CACHE, CHECKPOINTS = "report.png", "log.json", "cache", "checkpoints"
+_LEAST_ROWS = 20
+_POINTS = 100  # of the progressive validation
+_CHECKPOINT_SECONDS = 120.0
 
 
 @dataclass
@@ -72,6 +47,34 @@ class Outcome:
     base: dict[str, Any]
     best: dict[str, Any] | None
     folder: Path
+    tested_on: str = "test"  # or "validation", where there were no rows for a test
+
+
+@dataclass
+class Parts:
+    """The rows that train, those that decide when to stop, and those that test, if any."""
+
+    train: Part
+    validation: Part
+    test: Part | None
+
+    def named(self) -> dict[str, Part]:
+        """The parts by name."""
+        found = {"train": self.train, "validation": self.validation}
+        return found if self.test is None else {**found, "test": self.test}
+
+
+@dataclass
+class Prepared:
+    """A network, its encoder, and what the Trainer takes."""
+
+    network: CTRPredictionNetwork | CTRModel
+    encoder: Any
+    rate: float  # share of clicks in the rows that train
+    x: Any
+    t: Any
+    x_val: Any
+    t_val: Any
 
 
 def train_ctr(
@@ -80,61 +83,48 @@ def train_ctr(
 ) -> Outcome:  # fmt: skip
     """Train on 80 % of the log, stop on 10 %, test on the last 10 %; fills ``folder``.
 
-    With ``job.calibrate`` probabilities are calibrated on the rows that decide when to stop.
-    ``on_encoder`` is called with the encoder before training begins.
+    Rows of ``job.valid`` and ``job.test``, if given, take the place of such shares; with valid and
+    without test the metrics are those of the validation rows. Models with embeddings are fed from
+    blocks of encoded rows, with memory bounded whatever the log's size; the dense network holds
+    its rows in memory. With ``job.calibrate`` probabilities are calibrated on the rows that decide
+    when to stop. ``on_encoder`` is called with the encoder before training begins.
 
     Raises ValueError or TypeError for a log that cannot be used, and FileExistsError where the
     folder holds something already and ``resume`` is False.
     """
+    start = time.perf_counter()
     folder = _run_folder(Path(folder), resume)
-    table = _read(job)
-    train, validation, test = _split(table, job)
+    if resume:
+        job.check_same(folder)
+    parts = _parts(job, folder)
+    job.save(folder)
     rng = np.random.default_rng(job.seed)
-    network, encoder = _model(job, train, rng)
+    prepared = (_dense if job.is_dense else _streamed)(job, parts, folder, rng, resume)
     if on_encoder is not None:
-        on_encoder(encoder)
-    x, y = encoder.transform(train), labels(train)
-    x_val, y_val = encoder.transform(validation), labels(validation)
-    target: Callable[[np.ndarray], np.ndarray] = one_hot
-    if isinstance(network, CTRModel):
-        network.start_from_rate(y)
-        target = np.asarray
+        on_encoder(prepared.encoder)
+    network = prepared.network
     trainer = Trainer(network, Adam(job.lr))
-    callbacks: list[Callback] = [
-        EarlyStopping(patience=job.patience), Checkpoint(folder / "checkpoints", every_steps=2000),
-    ]  # fmt: skip
+    callbacks: list[Callback] = [EarlyStopping(patience=job.patience)]
+    progressive = None
+    if isinstance(network, CTRModel):
+        progressive = ProgressiveValidation(max(1000, parts.train.rows // _POINTS))
+        callbacks.append(progressive)
+    callbacks.append(Checkpoint(folder / CHECKPOINTS, every_seconds=_CHECKPOINT_SECONDS))
     trainer.train(
-        x, target(y), x_val, target(y_val), job.epochs, job.batch_size, rng=rng,
-        callbacks=[*callbacks, *([ProgressBar()] if progress else [])], loss_at="before",
-        verbose=verbose, resume=folder / "checkpoints" if resume else None,
+        prepared.x, prepared.t, prepared.x_val, prepared.t_val, job.epochs, job.batch_size,
+        rng=rng, callbacks=[*callbacks, *([ProgressBar()] if progress else [])],
+        loss_at="before", verbose=verbose, resume=folder / CHECKPOINTS if resume else None,
     )  # fmt: skip
     if isinstance(network, CTRModel) and job.calibrate is not None:
-        network.calibrate(x_val, y_val, job.calibrate)
+        _calibrate(network, prepared.x_val, job.calibrate)
     save(network, folder / MODEL)
-    described: Any = FEATURES
-    if isinstance(encoder, FeatureEncoder):
-        encoder.save(folder)
-    else:
-        described = encoder.to_dict()
-    write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": described,
-                                   "format": job.format})  # fmt: skip
-    probability = network.predict_proba(encoder.transform(test))[:, 1]
-    return _report(job, folder, trainer, float(y.mean()), test, probability)
-
-
-def _model(
-    job: Job, train: Table, rng: np.random.Generator
-) -> tuple[CTRPredictionNetwork | CTRModel, Any]:
-    """The network that is asked for, and the encoder that feeds it, fitted."""
-    if job.model.lower() == DENSE:
-        indicators = LogEncoder(buckets=job.buckets).fit(train)
-        size = len(indicators.feature_names_)
-        return CTRPredictionNetwork(size, list(job.hidden), rng=rng), indicators
-    features = FeatureEncoder(numbers=job.numbers, min_count=job.min_count).fit(train)
-    model = MODELS[job.model.lower()](
-        features.spec_, job.embedding_dim, job.hidden, embedding_l2=job.embedding_l2, rng=rng
-    )
-    return model, features
+    outcome = _report(job, folder, trainer, parts, prepared, progressive, start)
+    for log in (prepared.x, prepared.x_val):
+        if isinstance(log, EncodedLog):
+            log.remove()
+    if (folder / CACHE).is_dir():
+        (folder / CACHE).rmdir()
+    return outcome
 
 
 def _run_folder(folder: Path, resume: bool) -> Path:
@@ -149,42 +139,146 @@ def _run_folder(folder: Path, resume: bool) -> Path:
     return folder
 
 
-def _read(job: Job) -> Table:
-    if job.data is None:
-        return generate_ad_log(job.rows, seed=job.seed)
-    return read_log(job.data, job.format, label=job.label, positive=job.positive)
+# ---------------------------------------------------------------------------- rows
+def _source(job: Job, data: str | None) -> Source:
+    if data is None:
+        return GeneratedLog(job.rows, job.seed)
+    return Log(data, job.format, label=job.label, positive=job.positive)
 
 
-def _split(table: Table, job: Job) -> Sequence[Table]:
-    """80, 10 and 10 percent of the rows, in the log's order (time) or at random."""
-    rows = len(table)
-    if rows < 20:
-        raise ValueError(f"The log has {rows} rows; training, validation and test need 20 or more.")
-    if job.split not in ("order", "random"):
-        raise ValueError(f"split is {job.split!r}; expected 'order' or 'random'.")
-    if job.split == "random":
-        table = table.take(np.random.default_rng(job.seed).permutation(rows))
-    first, second = int(rows * 0.8), int(rows * 0.9)
-    return table[:first], table[first:second], table[second:]
+def _parts(job: Job, folder: Path) -> Parts:
+    """Who trains, stops and tests; log.json remembers it, and the files as they were then."""
+    logs = {"data": _source(job, job.data)}
+    logs |= {n: _source(job, p) for n, p in (("valid", job.valid), ("test", job.test)) if p}
+    known = _known_log(folder)
+    if known is None:
+        known = {n: {"rows": s.count(), "fingerprint": s.fingerprint()} for n, s in logs.items()}
+        write_json(folder / LOG, known)
+    for name, log in logs.items():
+        log.check_unchanged(known[name]["fingerprint"])
+    rows = {name: int(entry["rows"]) for name, entry in known.items()}
+    if rows["data"] < _LEAST_ROWS:
+        raise ValueError(
+            f"The log has {rows['data']} rows; training, validation and test need 20 or more."
+        )
+    shares = (1.0,) if job.valid else (0.9, 0.1) if job.test else (0.8, 0.1, 0.1)
+    own = split(logs["data"], rows["data"], job.split, shares, job.seed)
+    valid = Part(logs["valid"], rows["valid"]) if job.valid else own[1]
+    test = Part(logs["test"], rows["test"]) if job.test else None if job.valid else own[2]
+    return Parts(own[0], valid, test)
+
+
+def _known_log(folder: Path) -> dict[str, Any] | None:
+    path = folder / LOG
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ValueError(f"{path} is damaged; train anew in another folder.") from None
+
+
+# ---------------------------------------------------------------------------- networks and data
+def _dense(
+    job: Job, parts: Parts, folder: Path, rng: np.random.Generator, resume: bool
+) -> Prepared:
+    """The network without embeddings, on arrays."""
+    import pyarrow as pa
+
+    train, validation = (
+        pa.concat_tables(part.tables()).unify_dictionaries()
+        for part in (parts.train, parts.validation)
+    )
+    encoder = LogEncoder(buckets=job.buckets).fit(train)
+    network = CTRPredictionNetwork(len(encoder.feature_names_), list(job.hidden), rng=rng)
+    y = labels(train)
+    rate = float(y.mean())
+    save_encoder(encoder, folder, job.format, rate)
+    x_val, t_val = encoder.transform(validation), one_hot(labels(validation))
+    return Prepared(network, encoder, rate, encoder.transform(train), one_hot(y), x_val, t_val)
+
+
+def _streamed(
+    job: Job, parts: Parts, folder: Path, rng: np.random.Generator, resume: bool
+) -> Prepared:
+    """A model with embeddings, on blocks of encoded rows."""
+    if job.warm_start is not None:
+        network, encoder, rate = _begun_elsewhere(job.warm_start)
+        save_encoder(encoder, folder, job.format, rate)
+    else:
+        encoder, rate = _encoder(job, parts, folder, resume)
+        network = MODELS[job.model.lower()](
+            encoder.spec_, job.embedding_dim, job.hidden, embedding_l2=job.embedding_l2, rng=rng
+        )
+        network.start_from_rate([rate])
+    logs = []
+    for name, part in (("train", parts.train), ("validation", parts.validation)):
+        identity = {"part": name, "log": _known_log(folder), "split": job.split, "seed": job.seed}
+        own = folder / CACHE / name if job.cache else None
+        logs.append(EncodedLog(part.tables, encoder, part.rows, folder=own, identity=identity))
+    return Prepared(network, encoder, rate, logs[0], None, logs[1], None)
+
+
+def _begun_elsewhere(folder: str) -> tuple[CTRModel, FeatureEncoder, float]:
+    """Model, encoder and share of clicks of the run that this one goes on from."""
+    network, encoder, _ = load_model(folder)
+    if not isinstance(network, CTRModel):
+        raise ValueError(f"{folder} holds a network without embeddings; it cannot be gone on from.")
+    network.calibrators = []  # they were fitted to the old weights
+    return network, encoder, click_rate(folder)
+
+
+def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[FeatureEncoder, float]:
+    """The encoder and the share of clicks: learnt from the rows that train, or from the disk."""
+    if resume and (folder / ENCODER).is_file():  # it is the last of the encoder's files
+        return FeatureEncoder.load(folder), click_rate(folder)
+    counts = [0.0, 0.0]
+    encoder = FeatureEncoder(numbers=job.numbers, min_count=job.min_count)
+    encoder.fit(_counted(parts.train.tables(), counts))
+    rate = counts[1] / counts[0]
+    save_encoder(encoder, folder, job.format, rate)
+    return encoder, rate
+
+
+def _counted(tables: Iterator[Table], counts: list[float]) -> Iterator[Table]:
+    """The tables; their rows and clicks are added up in passing."""
+    for table in tables:
+        counts[0] += len(table)
+        counts[1] += float(labels(table).sum(dtype=np.float64))
+        yield table
+
+
+# ---------------------------------------------------------------------------- results
+def _calibrate(network: CTRModel, validation: EncodedLog, method: str) -> None:
+    scored = [(b.t, network.predict_proba(b.x)[:, 1]) for b in validation.blocks()]
+    y, probability = (np.concatenate(parts) for parts in zip(*scored, strict=True))
+    network.calibrators.append(as_calibrator(method).fit(y, probability))
 
 
 def _report(
-    job: Job, folder: Path, trainer: Trainer, base_rate: float, test: Table,
-    probability: np.ndarray,
+    job: Job, folder: Path, trainer: Trainer, parts: Parts, prepared: Prepared,
+    progressive: ProgressiveValidation | None, start: float,
 ) -> Outcome:  # fmt: skip
-    y = labels(test)
+    tested = parts.test or parts.validation
+    y, probability, true = score(prepared.network, prepared.encoder, tested.tables())
     model = metrics.evaluate(y, probability)
-    base = metrics.evaluate(y, np.full(len(y), base_rate))
-    best, true = None, None
-    if "click_probability" in test.column_names:
-        true = test["click_probability"].to_numpy()
-        best = metrics.evaluate(y, true)
+    base = metrics.evaluate(y, np.full(len(y), prepared.rate))
+    best = None if true is None else metrics.evaluate(y, true)
     steps = len(trainer.loss_history) // max(1, len(trainer.history["epoch"]))
     history = {"step_loss": trainer.loss_history, "steps_per_epoch": steps}
     history |= {name: trainer.history[name] for name in ("epoch", "val_loss")}
+    name = Path(job.data).name if job.data else "generated ad log"
     plot_run(folder / PICTURE, history=history, label=y, probability=probability,
-             title=f"fastdl: {Path(job.data).name if job.data else 'generated ad log'}",
-             best_possible=true)  # fmt: skip
-    write_json(folder / METRICS, {"test": model, "base_rate": base, "best_possible": best,
-                                   "history": trainer.history, "job": asdict(job)})  # fmt: skip
-    return Outcome(model, base, best, folder)
+             title=f"fastdl: {name}", best_possible=true)  # fmt: skip
+    on = "test" if parts.test else "validation"
+    results = {
+        "test": model, "base_rate": base, "best_possible": best, "tested_on": on,
+        "history": trainer.history, "job": job.to_dict(),
+        "progressive": progressive.table() if progressive else None,
+        "facts": {
+            **{f"{name} rows": part.rows for name, part in parts.named().items()},
+            "seconds": round(time.perf_counter() - start, 3),
+        },
+    }  # fmt: skip
+    write_json(folder / METRICS, results)
+    return Outcome(model, base, best, folder, on)

@@ -97,10 +97,12 @@ def metrics_table(
     metrics: Mapping[str, Any],
     base: Mapping[str, Any] | None = None,
     best: Mapping[str, Any] | None = None,
+    rows: str = "test",
 ) -> Table:
     """Test AUC, log loss and calibration of the model, beside the base rate's and the best's.
 
-    Each argument is a dict as ``fastdl.metrics.evaluate`` returns it; a column without a dict is
+    ``rows`` says which rows these are. The others are dicts as ``fastdl.metrics.evaluate`` returns
+    them; a column without a dict is
     left out, and a value that is missing or None is shown as a dash.
 
     >>> from fastdl.metrics import evaluate
@@ -114,7 +116,7 @@ def metrics_table(
     shown = {name: values for name, values in columns.items() if values is not None}
     counts = [f"{n}: {metrics[n]:,}" for n in ("rows", "clicks") if metrics.get(n) is not None]
     table = Table(header_style="bold")
-    table.add_column("test " + ", ".join(counts) if counts else "test", no_wrap=True)
+    table.add_column(f"{rows} {', '.join(counts)}".strip(), no_wrap=True)
     for name in shown:
         table.add_column(name, justify="right", style="bold" if name == "model" else None)
     for key, text, digits in _SHOWN:

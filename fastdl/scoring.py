@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from .data.fetch import column_of
 from .data.formats import resolve_format
 from .data.learners import distinct
 from .data.parts import Paths, find_parts
-from .files import check_version, write_atomically
+from .files import FORMAT_VERSION, check_version, write_atomically, write_json
 from .models.ctr import CTRModel, CTRPredictionNetwork
+from .validation import check_number
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
@@ -87,6 +88,43 @@ def load_model(
     if not fits:
         raise ValueError(f"In {folder} the model and the encoder do not belong together.")
     return network, encoder, log_format
+
+
+def save_encoder(
+    encoder: FeatureEncoder | LogEncoder, folder: Path, log_format: str | None, rate: float
+) -> None:
+    """Write an encoder into a run folder; ``rate`` is the share of clicks in its rows."""
+    described: Any = FEATURES
+    if isinstance(encoder, FeatureEncoder):
+        encoder.save(folder)
+    else:
+        described = encoder.to_dict()
+    write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": described,
+                                  "format": log_format, "click_rate": rate})  # fmt: skip
+
+
+def click_rate(folder: str | os.PathLike[str]) -> float:
+    """The share of clicks in the rows that the run in a folder was trained on."""
+    path = Path(folder) / ENCODER
+    try:
+        rate = json.loads(path.read_text(encoding="utf-8"))["click_rate"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is missing, damaged, or of an older fastdl.") from None
+    return check_number(rate, f"click_rate in {path}", high=1.0, open_low=True, open_high=True)
+
+
+def score(
+    network: Any, encoder: Any, tables: Iterable[Table]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Labels, click probabilities, and, of generated logs, the true ones: each (rows,)."""
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    true = []
+    for table in tables:
+        found.append((labels(table), network.predict_proba(encoder.transform(table))[:, 1]))
+        if "click_probability" in table.column_names:
+            true.append(table["click_probability"].to_numpy())
+    y, probability = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return y, probability, np.concatenate(true) if true else None
 
 
 def evaluate_ctr(

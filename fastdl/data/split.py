@@ -1,0 +1,89 @@
+"""Parts of a log: rows from one number to another, or drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .log import Source
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+SPLITS = ("order", "random")
+_BLOCK = 65536  # rows that are drawn from together
+
+
+class Part:
+    """A share of a log's rows, from the fraction ``low`` to ``high`` of them.
+
+    In their order, or with a ``seed`` at random: then each block of 65,536 rows is shuffled, and
+    gives its part of it in the log's order. Parts whose shares do not overlap have no row in
+    common, and what is in a part does not depend on how the log is cut into tables.
+    """
+
+    def __init__(
+        self, log: Source, total: int, low: float = 0.0, high: float = 1.0, seed: int | None = None
+    ) -> None:
+        self.log, self.total, self.low, self.high, self.seed = log, total, low, high, seed
+        self._drawn: tuple[int, np.ndarray] = -1, np.empty(0, bool)
+        if seed is None:
+            self.first, self.stop = self._bounds(total)
+            self.rows = self.stop - self.first
+        else:
+            self.first, self.stop = 0, total
+            ends = (min(_BLOCK, total - start) for start in range(0, total, _BLOCK))
+            bounds = map(self._bounds, ends)
+            self.rows = sum(high - low for low, high in bounds)
+
+    def tables(self) -> Iterator[Table]:
+        """A pass over the rows."""
+        row = 0
+        for table in self.log.tables():
+            if row >= self.stop:
+                return
+            start, end = max(self.first - row, 0), min(self.stop - row, len(table))
+            row += len(table)
+            if start >= end:
+                continue
+            own = table[start:end]
+            if self.seed is not None:
+                own = own.filter(self._mask(row - len(table), row))
+            if len(own):
+                yield own
+
+    def _bounds(self, rows: int) -> tuple[int, int]:
+        return int(rows * self.low), int(rows * self.high)
+
+    def _mask(self, first: int, stop: int) -> np.ndarray:
+        """Which of these rows of the log are ours."""
+        found = []
+        while first < stop:
+            block, start = divmod(first, _BLOCK)
+            if self._drawn[0] != block:
+                self._drawn = block, self._draw(block)
+            own = self._drawn[1][start : start + stop - first]
+            found.append(own)
+            first += len(own)
+        return np.concatenate(found)
+
+    def _draw(self, block: int) -> np.ndarray:
+        assert self.seed is not None
+        rows = min(_BLOCK, self.total - block * _BLOCK)
+        low, high = self._bounds(rows)
+        places = np.random.default_rng([self.seed, block]).permutation(rows)
+        return (places >= low) & (places < high)
+
+
+def split(log: Source, total: int, how: str, shares: tuple[float, ...], seed: int) -> list[Part]:
+    """Parts of these shares, one behind the other, in "order" or at "random".
+
+    Raises ValueError for another ``how``.
+    """
+    if how not in SPLITS:
+        raise ValueError(f"split is {how!r}; expected 'order' or 'random'.")
+    ends = np.round(np.cumsum([0.0, *shares]), 12).tolist()
+    drawn = seed if how == "random" else None
+    return [Part(log, total, low, high, drawn) for low, high in zip(ends, ends[1:], strict=False)]
