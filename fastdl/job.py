@@ -18,8 +18,7 @@ from .models import ctr
 MODELS = {name.lower(): getattr(ctr, name) for name in ctr.__all__ if name != "CTRModel"}
 DENSE = ctr.CTRPredictionNetwork.__name__.lower()
 JOB = "job.json"
-_MAY_CHANGE = ("epochs", "patience", "importance")  # when a run is resumed
-_ON_ERROR = ("stop", "skip")
+_MAY_CHANGE = ("epochs", "patience")  # when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,6 @@ class Job:
     positive: str | None = None
     rows: int = 100_000  # of a generated log
     split: str = "order"
-    on_error: str = "stop"
     hidden: tuple[int, ...] = (64, 32)
     buckets: int = 32  # indicator columns of a category, for the dense network
     embedding_dim: int = 16  # of the other models, as the rest
@@ -45,7 +43,6 @@ class Job:
     calibrate: str | None = None
     warm_start: str | None = None  # the folder of the run that training goes on from
     cache: bool = True  # encoded rows on disk while training
-    importance: bool = False
     epochs: int = 20
     batch_size: int = 256
     lr: float = 0.001
@@ -55,10 +52,8 @@ class Job:
     def __post_init__(self) -> None:
         if self.model.lower() not in MODELS:
             raise ValueError(f"model is {self.model!r}; expected one of {', '.join(MODELS)}.")
-        for name, known in (("split", SPLITS), ("on_error", _ON_ERROR)):
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(f"{name} is {value!r}; expected {' or '.join(map(repr, known))}.")
+        if self.split not in SPLITS:
+            raise ValueError(f"split is {self.split!r}; expected 'order' or 'random'.")
         if self.calibrate is not None:
             as_calibrator(self.calibrate)
             self._needs_embeddings("--calibrate")

@@ -40,8 +40,8 @@ def test_a_run_folder_has_model_metrics_and_picture(trained):
     assert content["test"]["log_loss"] < content["base_rate"]["log_loss"]
     assert (trained / "report.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in trained.iterdir()} == {
-        "model.safetensors", "encoder.json", "metrics.json", "report.png", "checkpoints", "job.json",
-        "log.json",
+        "model.safetensors", "encoder.json", "metrics.json", "report.png", "checkpoints",
+        "job.json", "log.json",
     }  # fmt: skip
 
 
