@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; errors that the user can mend are one line, without a traceback."""
     try:
         return app(args=arguments, standalone_mode=True)
-    except (ValueError, TypeError, OSError, ArithmeticError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ArithmeticError, ImportError, MemoryError) as error:
         print(f"fastdl: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

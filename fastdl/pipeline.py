@@ -21,6 +21,7 @@ from .data.log import GeneratedLog, Log, Source
 from .data.split import Part, split
 from .files import write_json
 from .job import DENSE, MODELS, Job
+from .memory import available_memory
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .optimizers import Adam
 from .progressive import ProgressiveValidation
@@ -185,6 +186,7 @@ def _dense(
     """The network without embeddings, on arrays."""
     import pyarrow as pa
 
+    _require_memory(job, parts.train)
     train, validation = (
         pa.concat_tables(part.tables()).unify_dictionaries()
         for part in (parts.train, parts.validation)
@@ -196,6 +198,17 @@ def _dense(
     save_encoder(encoder, folder, job.format, rate)
     x_val, t_val = encoder.transform(validation), one_hot(labels(validation))
     return Prepared(network, encoder, rate, encoder.transform(train), one_hot(y), x_val, t_val)
+
+
+def _require_memory(job: Job, part: Part) -> None:
+    columns = len(LogEncoder(buckets=job.buckets).fit(next(part.tables())).feature_names_)
+    need, free = part.rows * columns * 4, available_memory()
+    if free is not None and need > free:
+        raise MemoryError(
+            f"The network without embeddings holds its rows in memory: {part.rows:,} of {columns} "
+            f"numbers need {need / 1e9:,.1f} GB, {free / 1e9:,.1f} GB are available. A model with "
+            "embeddings, such as --model deepfm, takes a log of any size."
+        )
 
 
 def _streamed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fastdl.models import ctr
+from fastdl.models.ctr import growth
 
 import fastdl
 
@@ -324,3 +325,22 @@ def test_large_ids_do_not_pass_through_floats():
     spec = fastdl.FeatureSpec(fields=[2**53 + 3])
     batch = spec.batch(np.array([[2**53 + 1]]), np.dtype("f4"))
     assert batch.rows()[0] == 2**53 + 1
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_grown_model_says_the_same_of_old_ids(name):
+    model = make(name, batch_norm=True) if name in ("DNN", "DeepFM") else make(name)
+    train(model, fastdl.Adam(0.01), 5)
+    x, _ = data(20)
+    spec = model.spec
+    larger = fastdl.FeatureSpec(
+        spec.numeric, [fastdl.Field(f.name, f.size + 3 * (i % 2), f.table)
+                       for i, f in enumerate(spec.fields)], spec.sequences,
+    )  # fmt: skip
+    new = growth.grown(model, larger, np.random.default_rng(1))
+    expected = model.predict_proba(x)
+    np.testing.assert_allclose(new.predict_proba(x), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="none smaller"):
+        growth.grown(new, spec)
+    with pytest.raises(ValueError, match="same fields"):
+        growth.grown(model, fastdl.FeatureSpec(fields=[5]))

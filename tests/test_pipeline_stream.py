@@ -245,3 +245,11 @@ def test_train_here_predict_there_from_every_kind_of_file(days, tmp_path):
     expected = model.predict_proba(encoder.transform(table))[:, 1]
     frame = model.predict_proba(encoder.transform(table.to_pandas()))[:, 1]
     assert frame.tobytes() == expected.tobytes()
+
+
+def test_a_log_too_large_for_the_dense_network_is_told_before_it_is_read(
+    days, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("fastdl.pipeline.available_memory", lambda: 1 << 20)
+    assert run("train", "--data", days, "--out", tmp_path / "run") == 2
+    assert "--model deepfm" in capsys.readouterr().err

@@ -1,0 +1,117 @@
+"""Logistic regression and factorization machine from files, beside Vowpal Wabbit.
+
+    pip install vowpalwabbit
+    python benchmarks/vowpal.py [--rows 500000] [--factor-rows 20000]
+
+The same rows of 39 fields: for Vowpal Wabbit as text in its own format, numbers as their logarithms
+(with raw counts it learns less), one pass, 22 bits of weights; for fastdl as CSV and as Parquet,
+one epoch, the encoder's pass over the file counted. Vowpal Wabbit's factorization machine is
+--lrq with 16 factors, which is slow: it gets fewer rows. Rows per second; the progressive log loss
+of each side (every row scored before it is learned from) shows that both learn. Sides take turns;
+medians. Vowpal Wabbit parses in one thread and learns in another; fastdl has two threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from common import machine
+
+import fastdl
+from fastdl.data import EncodedLog, FeatureEncoder, iter_ad_log, iter_log, write_ad_log
+
+PAUSE = 0.2
+BATCH = 2048
+FACTORS = 16
+
+
+def write_vowpal(path: Path, rows: int) -> None:
+    """The log of ``write_ad_log`` in Vowpal Wabbit's format."""
+    with open(path, "w", encoding="ascii") as file:
+        for table in iter_ad_log(rows, seed=1):
+            columns = table.to_pydict()
+            names = [name for name in columns if name[0] in "IC"]
+            for i, click in enumerate(columns["label"]):
+                values = ((name, columns[name][i]) for name in names)
+                parts = [f"{n}:{math.log1p(v):.4f}" if n[0] == "I" else f"{n}={v}"
+                         for n, v in values if v is not None]  # fmt: skip
+                file.write(f"{1 if click else -1} |a {' '.join(parts)}\n")
+
+
+def vowpal(path: Path, more: str) -> tuple[float, float]:
+    """Seconds and progressive log loss."""
+    from vowpalwabbit import Workspace
+
+    start = time.perf_counter()
+    learner = Workspace(f"-d {path} --loss_function logistic -b 22 --quiet {more}")
+    learner.run_parser()
+    seconds = time.perf_counter() - start
+    loss = learner.get_sum_loss() / learner.get_weighted_examples()
+    learner.finish()
+    return seconds, loss
+
+
+def ours(path: Path, model: str, rows: int) -> tuple[float, float]:
+    """Seconds and progressive log loss, from the file to the trained model."""
+
+    def tables() -> Any:
+        return iter_log(path)
+
+    start = time.perf_counter()
+    encoder = FeatureEncoder().fit(tables())
+    rng = np.random.default_rng(0)
+    network = getattr(fastdl, model)(encoder.spec_, FACTORS, rng=rng)
+    network.start_from_rate([0.25])
+    trainer = fastdl.Trainer(network, fastdl.Adam(0.02))
+    trainer.train(
+        EncodedLog(tables, encoder, rows), epochs=1, batch_size=BATCH, rng=rng, verbose=False
+    )
+    return time.perf_counter() - start, float(np.mean(trainer.loss_history))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--factor-rows", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    print(machine())
+    print("| model | side | rows | rows/s | fastdl is faster | progressive log loss |")
+    print("|---|---|---|---|---|---|")
+    compare("LogisticRegression", "", arguments.rows, arguments.rounds)
+    factors = f"--lrq aa{FACTORS}"
+    compare("FactorizationMachine", factors, arguments.factor_rows, arguments.rounds)
+
+
+def compare(model: str, more: str, rows: int, rounds: int) -> None:
+    """Rows of the table for one model."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "log.vw"
+        write_vowpal(text, rows)
+        sides: dict[str, Any] = {"Vowpal Wabbit": lambda: vowpal(text, more)}
+        for suffix in ("csv", "parquet"):
+            path = Path(folder) / f"log.{suffix}"
+            write_ad_log(path, rows, seed=1)
+            sides[f"fastdl, {suffix}"] = lambda path=path: ours(path, model, rows)
+        times: dict[str, list[float]] = {name: [] for name in sides}
+        losses = {name: side()[1] for name, side in sides.items()}  # compiles
+        for _ in range(rounds):
+            for name, side in sides.items():
+                time.sleep(PAUSE)
+                times[name].append(side()[0])
+    theirs = median(times["Vowpal Wabbit"])
+    for name, own in times.items():
+        taken = median(own)
+        print(f"| {model} | {name} | {rows:,} | {rows / taken:,.0f} | {theirs / taken:.2f}x | "
+              f"{losses[name]:.4f} |", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
