@@ -76,10 +76,11 @@ def write_arrays(
 
 
 def read_arrays(
-    path: str | os.PathLike[str], kind: str
+    path: str | os.PathLike[str], kind: str, *, verify: bool = True
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and description of a file by ``write_arrays`` whose description has this "kind".
 
+    ``verify`` compares the checksum, which takes longer than reading from the system's cache.
     Raises FileNotFoundError where there is no such file; ValueError where it is not such a file,
     is damaged, or was written by a newer version.
     """
@@ -99,7 +100,7 @@ def read_arrays(
     except (KeyError, AttributeError, json.JSONDecodeError):
         raise ValueError(f"{path} was not written by fastdl: its description is missing.") from None
     check_version(description.get("format_version"), str(path))
-    if checksum != _checksum(arrays, description):
+    if verify and checksum != _checksum(arrays, description):
         raise ValueError(f"{path} is damaged: its checksum does not fit its content.")
     if description.get("kind") != kind:
         raise ValueError(f"{path} holds a {description.get('kind')}; expected a {kind}.")

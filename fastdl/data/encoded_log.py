@@ -99,6 +99,7 @@ class EncodedLog:
             window_rows = max(self.block_rows, _WINDOW_BYTES // row_bytes)
         self.window_rows = check_size(window_rows, "window_rows")
         self.folder = None if folder is None else Path(folder)
+        self._trusted: set[int] = set()  # blocks that this process has written or verified
         if self.folder is not None:
             self._open(self.folder, json.loads(json.dumps(identity)))
 
@@ -216,6 +217,7 @@ class EncodedLog:
             arrays |= {f"values{i}": values, f"bounds{i}": bounds}
         try:
             write_arrays(self._path(number), arrays, {"kind": "block"}, durable=False)
+            self._trusted.add(number)
         except OSError as error:
             if error.errno in _FULL or "No space" in str(error):
                 size = sum(a.nbytes for a in arrays.values()) * self.block_count >> 20
@@ -231,9 +233,11 @@ class EncodedLog:
         if self.folder is None or not self._path(number).is_file():
             return None
         try:
-            arrays, _ = read_arrays(self._path(number), "block")
+            fresh = number not in self._trusted
+            arrays, _ = read_arrays(self._path(number), "block", verify=fresh)
         except ValueError:  # cut off by a crash of the machine: it is made again
             return None
+        self._trusted.add(number)
         spec = self.encoder.spec_
         sequences = tuple(
             (arrays[f"values{i}"], arrays[f"bounds{i}"]) for i in range(len(spec.sequences))
