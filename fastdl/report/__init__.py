@@ -1,6 +1,7 @@
 """What a finished training shows: a picture, a page, and tables on the terminal."""
 
 from .curves import curves, loss_curve
+from .inspected import run_tables
 from .page import write_page
 from .picture import plot_run
 from .tables import (
@@ -21,6 +22,7 @@ __all__ = [
     "loss_curve",
     "metrics_table",
     "plot_run",
+    "run_tables",
     "values_table",
     "write_page",
 ]

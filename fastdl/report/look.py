@@ -42,9 +42,10 @@ th, td {{ text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px sol
 th {{ color: var(--quiet); font-weight: 600; vertical-align: bottom; }}
 td:first-child {{ min-width: 8rem; }}
 th.number, td.number {{ text-align: right; font-variant-numeric: tabular-nums;
-  overflow-wrap: normal; white-space: nowrap; }}
+  overflow-wrap: normal; }}
+td.number {{ white-space: nowrap; }}
 tr {{ break-inside: avoid; }}
-.pair {{ display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }}
+.pair {{ display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-start; }}
 .scale {{ position: relative; height: 1.1rem; width: min(26rem, 40vw); margin-top: .1rem; }}
 .scale i {{ position: absolute; display: block; }}
 .bar {{ top: .15rem; height: .8rem; background: var(--blue); min-width: 1px; }}

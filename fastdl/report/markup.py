@@ -31,14 +31,17 @@ def section(title: str, *parts: str, about: str = "") -> Markup:
     inside = "\n".join(part for part in parts if part)
     if not inside:
         return Markup()
-    told = f"<p>{escaped(about)}</p>\n" if about else ""
+    told = f"<p>{html.escape(about)}</p>\n" if about else ""
     return Markup(f"<section>\n<h2>{escaped(title)}</h2>\n{told}{inside}\n</section>")
 
 
 def table(
     texts: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
 ) -> Markup:
-    """Columns of texts, then columns of numbers; rows beyond 300 are counted, not shown."""
+    """Columns of texts, then columns of numbers; rows beyond 300 are counted, not shown.
+
+    An empty text, which a log may have as a value or a name, is shown as (empty).
+    """
     if not rows:
         return Markup()
     kinds = [""] * len(texts) + [' class="number"'] * len(numbers)
@@ -47,7 +50,9 @@ def table(
         inside = (f"<{tag}{k}>{escaped(c)}</{tag}>" for k, c in zip(kinds, cells, strict=True))
         return f"<tr>{''.join(inside)}</tr>"
 
-    body = "\n".join(line("td", row) for row in rows[:MOST_ROWS])
+    body = "\n".join(
+        line("td", ["(empty)" if cell == "" else cell for cell in row]) for row in rows[:MOST_ROWS]
+    )
     more = len(rows) - MOST_ROWS
     left = f"<p>{more:,} more rows are not shown.</p>" if more > 0 else ""
     named = f"<caption>{escaped(caption)}</caption>" if caption else ""

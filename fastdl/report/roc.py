@@ -56,7 +56,10 @@ def precision_recall(
     precision-recall curve cannot be reached.
     """
     recall = np.linspace(0, 1, points + 1)[1:]
-    found = np.interp(recall, true, false)
+    after = np.searchsorted(true, recall * (1 - 1e-12))  # the first point that reaches the recall
+    before = after - 1
+    share = ((recall - true[before]) / (true[after] - true[before])).clip(0, 1)
+    found = false[before] + share * (false[after] - false[before])
     clicks = recall * base_rate
     return recall, clicks / (clicks + found * (1 - base_rate))
 

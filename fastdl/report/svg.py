@@ -48,10 +48,10 @@ def _embedded(svg: str, name: str, text: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.S)  # would be the whole page's
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
+    svg = svg.replace('xlink:href="#', f'href="#{name}-')  # as SVG 2 and HTML have it
     for colour, role in COLOURS.items():
         svg = re.sub(colour, f"var(--{role})", svg, flags=re.I)
     box = re.search(r'viewBox="[^"]*"', svg)
     svg = svg[svg.index(">") + 1 :]
-    head = f'<svg role="img" aria-label="{text}" {box.group() if box else ""}'
-    return f'{head} xmlns:xlink="http://www.w3.org/1999/xlink">{svg.strip()}'
+    return f'<svg role="img" aria-label="{text}" {box.group() if box else ""}>{svg.strip()}'

@@ -117,7 +117,7 @@ def importance_name(importance: Mapping[str, Any]) -> str:
     return {"auc": "AUC lost", "log_loss": "log loss gained (nats)"}[importance["metric"]]
 
 
-def facts_table(facts: Mapping[str, Any], headers: tuple[str, str]) -> Table:
+def facts_table(facts: Mapping[str, Any], headers: Sequence[str]) -> Table:
     """Names and what they are, a row each.
 
     >>> facts_table({"rows": 1200}, ("fact", "value")).row_count
@@ -138,5 +138,5 @@ def _table(texts: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence
     for header in numbers:
         table.add_column(header, justify="right")
     for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
+        table.add_row(*(Text(one_line(cell) or "(empty)") for cell in row))
     return table
