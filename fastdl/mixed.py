@@ -33,8 +33,8 @@ class ArrayRows:
     def mixed(self, rows: slice, other: np.ndarray, features: Sequence[str]) -> np.ndarray:
         """The rows, but with these features of other rows."""
         piece = np.array(self.x[rows])
-        columns = [self.place[name] for name in features]
-        piece[:, columns] = self.x[np.ix_(other, columns)]
+        columns = np.array([self.place[name] for name in features], np.intp)
+        piece[:, columns] = self.x[other[:, None], columns]
         return piece
 
 
@@ -61,12 +61,12 @@ class FeatureRows:
     def mixed(self, rows: slice, other: np.ndarray, features: Sequence[str]) -> Batch:
         """The rows, but with these features of other rows."""
         piece, batch = self.batch[rows], self.batch
-        for name, places in self._places.items():
-            columns = [places[feature] for feature in features if feature in places]
-            if columns:
-                own = np.array(getattr(piece, name))
-                own[:, columns] = getattr(batch, name)[np.ix_(other, columns)]
-                setattr(piece, name, own)
+        for part, places in self._places.items():
+            columns = np.array([places[name] for name in features if name in places], np.intp)
+            if len(columns):
+                own = np.array(getattr(piece, part))
+                own[:, columns] = getattr(batch, part)[other[:, None], columns]
+                setattr(piece, part, own)
         lists = list(piece.sequences)
         for i in (self._sequences[name] for name in features if name in self._sequences):
             alone = Batch(batch.spec, None, None, (batch.sequences[i],))

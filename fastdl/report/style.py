@@ -45,7 +45,7 @@ def default_style(**settings: Any) -> Iterator[None]:
         for key in matplotlib.rcParamsDefault
         if key.split(".")[0] in _STYLE_GROUPS
     }
-    own = {key.replace("__", "."): value for key, value in settings.items()}
+    own: Any = {key.replace("__", "."): value for key, value in settings.items()}
     with matplotlib.rc_context({**defaults, "font.family": _fonts(), **own}):  # set back afterwards
         yield
 
