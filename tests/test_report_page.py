@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ import pytest
 
 from fastdl import metrics
 from fastdl.report import curves, loss_curve, write_page
-from fastdl.report.histogram import BINS, histogram
+from fastdl.report.histogram import BINS, draw_histogram, histogram
 
 BAD = '<script>alert("1")</script>\'><img src=x onerror=alert(2)>&amp;\x00\x1b[31m\ud800'
 
@@ -177,7 +178,9 @@ def test_a_page_of_much_is_small(tmp_path, results):
     text, page = written(tmp_path, much)
     assert len(text.encode()) < 1_500_000
     shown = " ".join(page.texts)
-    assert "2,700 more rows are not shown." in shown and "80 more columns are not shown." in shown
+    assert (
+        "2,700 more columns are not shown." in shown and "80 more columns are not shown." in shown
+    )
     assert "2,900 less important features are not shown." in shown and "Last 100" in shown
 
 
@@ -263,6 +266,24 @@ def test_extreme_probabilities_are_drawn(tmp_path, p):
     assert sum(found["histogram"]["clicks"]) == 1 and sum(found["histogram"]["others"]) == 2
     _, page = written(tmp_path, {"test": metrics.evaluate(y, p), "curves": found})
     assert page.tags.count("svg") == 4
+
+
+@pytest.mark.parametrize(
+    "low, high",
+    [(1e-5, 1e-3), (1e-6, 1 - 1e-6), (0.4, 0.6), (0.0199, 0.0201), (0.02, 0.5), (0.1, 0.999)],
+)
+def test_ticks_of_probabilities_do_not_overlap(low, high):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    canvas, ax = FigureCanvasAgg(figure), figure.subplots()
+    draw_histogram(ax, histogram([0, 1, 0], [low, high, high]))
+    canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    boxes.sort(key=lambda box: box.x0)
+    assert len(boxes) >= 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_loss_curve_is_small_and_has_gaps(tmp_path):

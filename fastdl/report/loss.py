@@ -86,6 +86,8 @@ def draw_loss(
     marker = "o" if len(x) == 1 or (training and len(x) <= 50) else ""  # one point makes no line
     look: dict[str, Any] = {"color": BLUE, "linewidth": 1.8, "markersize": 5}
     ax.plot(x, smoothed, marker=marker, label=training or name, **look)
+    if training:
+        ax.locator_params("x", integer=True)  # a point an epoch
     if len(epochs[0]):
         draw_epochs(ax, epochs, int(np.argmin(epochs[1])))
     _limit_loss(ax, smoothed, epochs)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import panels
-from .markup import Markup, bar, escaped, facts, section, table
+from .markup import MOST_ROWS, Markup, bar, escaped, facts, section, table
 from .tables import SHOWN, history_rows, importance_name
 from .texts import digits
 
@@ -89,8 +89,9 @@ def by_value(results: Results) -> Markup:
         tables.append(table([column], numbers, rows))
     left = len(given) - _COLUMNS
     about = f" {left} more columns are not shown." if left > 0 else ""
-    shown = f'<div class="pair">{"".join(tables)}</div>' if tables else ""
-    return section("By value", shown, about=f"The test rows of each value of a column.{about}")
+    return section(
+        "By value", _pair(*tables), about=f"The test rows of each value of a column.{about}"
+    )
 
 
 def importance(results: Results) -> Markup:
@@ -118,15 +119,28 @@ def importance(results: Results) -> Markup:
 
 def columns(results: Results) -> Markup:
     """What each column of the log was taken for."""
-    headers = ("column", "taken as", "gives")
-    return section("Columns", table(headers, (), results.get("columns") or ()))
+    rows = list(results.get("columns") or ())
+    left, rows = len(rows) - MOST_ROWS, rows[:MOST_ROWS]
+    height = max(15, -(-len(rows) // 3))  # in up to three tables beside each other
+    tables = (
+        table(("column", "taken as", "gives"), (), rows[start : start + height])
+        for start in range(0, len(rows), height)
+    )
+    about = f"{left:,} more columns are not shown." if left > 0 else ""
+    return section("Columns", _pair(*tables), about=about)
 
 
 def options(results: Results) -> Markup:
     """What was asked for, and facts of the run."""
     run = facts(results.get("facts") or {}, ("run", ""))
     job = facts(results.get("job") or {}, ("option", "value"))
-    return section("Run", f'<div class="pair">{run}{job}</div>' if run or job else "")
+    return section("Run", _pair(run, job))
+
+
+def _pair(*tables: Markup) -> str:
+    """Tables beside each other as far as the screen is wide."""
+    inside = "".join(tables)
+    return f'<div class="pair">{inside}</div>' if inside else ""
 
 
 SECTIONS = {
