@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 LETTERS = 120  # more of a text is not shown
@@ -47,8 +48,8 @@ def shown(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
+    if isinstance(value, Integral):  # NumPy's too
+        return f"{int(value):,}"
     if isinstance(value, float):
         return f"{value:,.6g}"
     if isinstance(value, list | tuple):
