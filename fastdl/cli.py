@@ -164,6 +164,32 @@ def evaluate(
 
 
 @app.command()
+def inspect(
+    run: Annotated[Path, typer.Argument(help="Run folder of `fastdl train`, finished or not.")],
+    html: Annotated[
+        Path | None, typer.Option(help="Write the results as a page, a file ending in .html.")
+    ] = None,
+) -> None:
+    """Tell what is in a run folder: model, columns, epochs, metrics, checkpoints and files."""
+    from rich.console import Console
+
+    from .inspection import inspect_run, page_results
+    from .report import run_tables, write_page
+
+    found = inspect_run(run)
+    console = Console()
+    for table in run_tables(found):
+        console.print(table)
+    if found["problems"]:
+        raise ValueError(" ".join(found["problems"]))
+    if not found["finished"]:
+        console.print("Training has not finished; --resume with the same --out goes on.")
+    if html is not None:
+        write_page(html, page_results(found))
+        console.print(f"The page is in {html}", soft_wrap=True, markup=False)
+
+
+@app.command()
 def info() -> None:
     """Tell CPU, BLAS core, threads, threading layer, cache folder and measured peak."""
     from .warm import info as facts

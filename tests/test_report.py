@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastdl import metrics, report
+from fastdl import metrics
+from fastdl.report import calibration as report_calibration
 from fastdl.report import metrics_table, plot_run
+from fastdl.report import picture as report_picture
+from fastdl.report import roc as report_roc
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray]
 HISTORY = {
@@ -39,13 +42,13 @@ def data() -> Data:
 def axes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The panels of the picture that was written last."""
     kept: list[Any] = []
-    write = report._write
+    write = report_picture._write
 
     def keep(figure: Any, path: Path) -> None:
         kept[:] = figure.axes
         write(figure, path)
 
-    monkeypatch.setattr(report, "_write", keep)
+    monkeypatch.setattr(report_picture, "_write", keep)
     return kept
 
 
@@ -185,7 +188,7 @@ def test_roc_of_many_rows_is_thinned(tmp_path: Path, axes: list[Any]) -> None:
     full = np.stack(metrics.roc_curve(y, p), 1)
     plot_run(tmp_path / "a.png", history=HISTORY, label=y, probability=p, title="many")
     drawn = axes[1].lines[0].get_xydata()
-    assert 1500 < len(drawn) <= report._CURVE_POINTS < len(full)
+    assert 1500 < len(drawn) <= report_roc.CURVE_POINTS < len(full)
     np.testing.assert_allclose(np.interp(full[:, 0], *drawn.T), full[:, 1], atol=2e-3)
 
 
@@ -201,13 +204,13 @@ def test_rare_clicks_get_logarithmic_axes(tmp_path: Path, axes: list[Any]) -> No
 
 def test_intervals_are_wilsons() -> None:
     y, p = np.repeat([1, 0], [3, 17]), np.full(20, 0.2)
-    bins = report._calibration_bins(y, p)
+    bins = report_calibration.calibration_bins(y, p)
     assert bins["rows"].tolist() == [20]
     z, n, r = 1.959964, 20, 0.15
     # Wilson's bounds are the roots of (r - q)^2 = z^2 q (1 - q) / n.
     low, high = np.sort(np.roots([1 + z * z / n, -(2 * r + z * z / n), r * r]))
-    np.testing.assert_allclose([bins["low"][0], bins["high"][0]], [100 * low, 100 * high])
-    assert round(bins["low"][0], 2) == 5.24 and round(bins["high"][0], 2) == 36.04
+    np.testing.assert_allclose([bins["low"][0], bins["high"][0]], [low, high])
+    assert round(bins["low"][0], 4) == 0.0524 and round(bins["high"][0], 4) == 0.3604
 
 
 @pytest.mark.parametrize("title", ["50 $ off: $x_", "광고 로그", "two\nlines\ttab", "", "x" * 500])

@@ -1,0 +1,28 @@
+"""What a finished training shows: a picture, a page, and tables on the terminal."""
+
+from .curves import curves, loss_curve
+from .inspected import run_tables
+from .page import write_page
+from .picture import plot_run
+from .tables import (
+    columns_table,
+    facts_table,
+    history_table,
+    importance_table,
+    metrics_table,
+    values_table,
+)
+
+__all__ = [
+    "columns_table",
+    "curves",
+    "facts_table",
+    "history_table",
+    "importance_table",
+    "loss_curve",
+    "metrics_table",
+    "plot_run",
+    "run_tables",
+    "values_table",
+    "write_page",
+]

@@ -1,0 +1,62 @@
+"""How the page looks, on light and dark screens and on paper."""
+
+_LIGHT = """
+  --paper: #ffffff; --ink: #1b1f24; --quiet: #57606a; --line: #d8dee4; --card: #f6f8fa;
+  --blue: #0072b2; --orange: #d55e00; --green: #009e73; --grey: #8a8f98; --faint: #b9d6ea;
+  --grid: #e6e8eb; --note: #f4f5f7;"""
+_DARK = """
+  --paper: #14181d; --ink: #e6e9ed; --quiet: #9aa4af; --line: #353c45; --card: #1d232a;
+  --blue: #56b4e9; --orange: #f0883e; --green: #3fc79a; --grey: #7d8590; --faint: #24506b;
+  --grid: #2a313a; --note: #1d232a;"""
+
+CSS = f"""
+:root {{{_LIGHT}
+}}
+@media screen and (prefers-color-scheme: dark) {{ :root {{{_DARK}
+}} }}
+* {{ box-sizing: border-box; }}
+body {{
+  margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 76rem; background: var(--paper);
+  color: var(--ink); font: 15px/1.45 system-ui, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans",
+  sans-serif;
+}}
+h1 {{ font-size: 1.6rem; margin: 0 0 1rem; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); }}
+p {{ margin: .3rem 0 .8rem; color: var(--quiet); max-width: 60rem; }}
+.cards {{ display: flex; flex-wrap: wrap; gap: .8rem; margin: 0 0 1rem; }}
+.card {{ flex: 1 1 14rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 8px; padding: .7rem 1rem; }}
+.card strong {{ display: block; font-size: 1.9rem; font-variant-numeric: tabular-nums; }}
+.card div, .card small {{ color: var(--quiet); }}
+.pictures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr));
+  gap: 1rem; margin: 0 0 1rem; }}
+.pictures.small {{ grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); }}
+figure {{ margin: 0; max-width: 40rem; break-inside: avoid; }}
+svg {{ width: 100%; height: auto; display: block; stroke-linejoin: round; stroke-linecap: butt; }}
+svg text {{ font-family: inherit !important; fill: var(--ink); }}
+.wide {{ overflow-x: auto; margin: 0 0 1rem; }}
+table {{ border-collapse: collapse; font-size: .9rem; }}
+caption {{ text-align: left; color: var(--quiet); padding: 0 0 .3rem; }}
+th, td {{ text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; overflow-wrap: anywhere; unicode-bidi: isolate; max-width: 34rem; }}
+th {{ color: var(--quiet); font-weight: 600; vertical-align: bottom; }}
+td:first-child {{ min-width: 8rem; }}
+th.number, td.number {{ text-align: right; font-variant-numeric: tabular-nums;
+  overflow-wrap: normal; }}
+td.number {{ white-space: nowrap; }}
+tr {{ break-inside: avoid; }}
+.pair {{ display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-start; }}
+.scale {{ position: relative; height: 1.1rem; width: min(26rem, 40vw); margin-top: .1rem; }}
+.scale i {{ position: absolute; display: block; }}
+.bar {{ top: .15rem; height: .8rem; background: var(--blue); min-width: 1px; }}
+.less {{ background: var(--orange); }}
+.spread {{ top: .5rem; height: 2px; background: var(--ink); }}
+@media print {{
+  body {{ max-width: none; padding: 0; font-size: 11px; }}
+  .pictures {{ grid-template-columns: 1fr 1fr; }}
+  .pictures.small {{ grid-template-columns: 1fr 1fr 1fr; }}
+  .wide {{ overflow: visible; }}
+  h2 {{ break-after: avoid; }}
+  * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+}}
+"""
