@@ -1,4 +1,4 @@
-"""The command line: train, predict, evaluate, info, warmup, bench."""
+"""The command line: train, predict, evaluate, inspect, info, warmup, bench."""
 
 from __future__ import annotations
 
@@ -70,6 +70,9 @@ def train(
     cache: Annotated[
         bool, typer.Option(help="Keep encoded rows on disk while training, for later epochs.")
     ] = True,
+    importance: Annotated[
+        int, typer.Option(help="Test rows whose columns are shuffled for importance; 0: none.")
+    ] = 5000,
     lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 0.001,
     patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 2,
     split: Annotated[
@@ -85,8 +88,9 @@ def train(
     from . import set_num_threads
     from .data import FeatureEncoder
     from .kernels.jit import cache_folder
-    from .pipeline import PICTURE, train_ctr
+    from .pipeline import train_ctr
     from .report import columns_table, metrics_table
+    from .results import PAGE
 
     if threads is not None:
         set_num_threads(threads)
@@ -105,7 +109,7 @@ def train(
 
     outcome = train_ctr(job, folder, resume=resume, progress=console.is_terminal, on_encoder=show)
     console.print(metrics_table(outcome.model, outcome.base, outcome.best, outcome.tested_on))
-    console.print(f"Model, metrics and picture ({PICTURE}) are in {outcome.folder}", soft_wrap=True)
+    console.print(f"Model, metrics and {PAGE} are in {outcome.folder}", soft_wrap=True)
 
 
 def _job(context: typer.Context, options: Path | None) -> Job:

@@ -44,7 +44,7 @@ def inspect_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
         found["results"] = _results(folder / METRICS)
         if found["finished"]:
             network, encoder = load_model(folder)[:2]
-            found["model"], found["columns"] = _model(network), _columns(encoder)
+            found["model"], found["columns"] = _model(network), described_columns(encoder)
     except (OSError, ValueError) as error:
         found["problems"].append(str(error))
     if not found["finished"] and newest:
@@ -131,7 +131,8 @@ def _options(config: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _columns(encoder: Any) -> list[list[str]]:
+def described_columns(encoder: Any) -> list[list[str]]:
+    """Name, kind and what it gives, of each column that an encoder was fitted with."""
     if isinstance(encoder, LogEncoder):
         return [[c["name"], c["kind"], f"{width(c):,} inputs"] for c in encoder.columns_]
     return [list(row) for row in encoder.describe()]

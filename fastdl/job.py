@@ -18,7 +18,7 @@ from .models import ctr
 MODELS = {name.lower(): getattr(ctr, name) for name in ctr.__all__ if name != "CTRModel"}
 DENSE = ctr.CTRPredictionNetwork.__name__.lower()
 JOB = "job.json"
-_MAY_CHANGE = ("epochs", "patience")  # when a run is resumed
+_MAY_CHANGE = ("epochs", "patience", "importance")  # when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Job:
     calibrate: str | None = None
     warm_start: str | None = None  # the folder of the run that training goes on from
     cache: bool = True  # encoded rows on disk while training
+    importance: int = 5000  # rows by which the columns' importance is told; 0: it is not
     epochs: int = 20
     batch_size: int = 256
     lr: float = 0.001
@@ -52,6 +53,8 @@ class Job:
     def __post_init__(self) -> None:
         if self.model.lower() not in MODELS:
             raise ValueError(f"model is {self.model!r}; expected one of {', '.join(MODELS)}.")
+        if self.importance and self.importance < 2:
+            raise ValueError(f"importance is {self.importance}; expected 0, or 2 rows and more.")
         if self.split not in SPLITS:
             raise ValueError(f"split is {self.split!r}; expected 'order' or 'random'.")
         if self.calibrate is not None:

@@ -6,13 +6,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import metrics
 from .calibration import as_calibrator
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import save
@@ -20,13 +18,14 @@ from .data import EncodedLog, FeatureEncoder, LogEncoder, labels, one_hot
 from .data.log import GeneratedLog, Log, Source
 from .data.split import Part, split
 from .files import write_json
+from .inspection import CHECKPOINTS
 from .job import DENSE, MODELS, Job
 from .memory import available_memory
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .optimizers import Adam
 from .progressive import ProgressiveValidation
-from .report import plot_run
-from .scoring import ENCODER, METRICS, MODEL, click_rate, load_model, save_encoder, score
+from .results import PICTURE, Outcome, Parts, Prepared, report
+from .scoring import ENCODER, MODEL, click_rate, load_model, save_encoder
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -34,48 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DENSE", "MODELS", "PICTURE", "Job", "Outcome", "train_ctr"]
 
-PICTURE, LOG, CACHE, CHECKPOINTS = "report.png", "log.json", "cache", "checkpoints"
+LOG, CACHE = "log.json", "cache"
 _LEAST_ROWS = 20
 _POINTS = 100  # of the progressive validation
 _CHECKPOINT_SECONDS = 120.0
-
-
-@dataclass
-class Outcome:
-    """A finished job: metrics of the test rows and where the run folder is."""
-
-    model: dict[str, Any]
-    base: dict[str, Any]
-    best: dict[str, Any] | None
-    folder: Path
-    tested_on: str = "test"  # or "validation", where there were no rows for a test
-
-
-@dataclass
-class Parts:
-    """The rows that train, those that decide when to stop, and those that test, if any."""
-
-    train: Part
-    validation: Part
-    test: Part | None
-
-    def named(self) -> dict[str, Part]:
-        """The parts by name."""
-        found = {"train": self.train, "validation": self.validation}
-        return found if self.test is None else {**found, "test": self.test}
-
-
-@dataclass
-class Prepared:
-    """A network, its encoder, and what the Trainer takes."""
-
-    network: CTRPredictionNetwork | CTRModel
-    encoder: Any
-    rate: float  # share of clicks in the rows that train
-    x: Any
-    t: Any
-    x_val: Any
-    t_val: Any
 
 
 def train_ctr(
@@ -119,7 +80,8 @@ def train_ctr(
     if isinstance(network, CTRModel) and job.calibrate is not None:
         _calibrate(network, prepared.x_val, job.calibrate)
     save(network, folder / MODEL)
-    outcome = _report(job, folder, trainer, parts, prepared, progressive, start)
+    seconds = time.perf_counter() - start
+    outcome = report(job, folder, trainer, parts, prepared, progressive, seconds)
     for log in (prepared.x, prepared.x_val):
         if isinstance(log, EncodedLog):
             log.remove()
@@ -261,37 +223,7 @@ def _counted(tables: Iterator[Table], counts: list[float]) -> Iterator[Table]:
         yield table
 
 
-# ---------------------------------------------------------------------------- results
 def _calibrate(network: CTRModel, validation: EncodedLog, method: str) -> None:
     scored = [(b.t, network.predict_proba(b.x)[:, 1]) for b in validation.blocks()]
     y, probability = (np.concatenate(parts) for parts in zip(*scored, strict=True))
     network.calibrators.append(as_calibrator(method).fit(y, probability))
-
-
-def _report(
-    job: Job, folder: Path, trainer: Trainer, parts: Parts, prepared: Prepared,
-    progressive: ProgressiveValidation | None, start: float,
-) -> Outcome:  # fmt: skip
-    tested = parts.test or parts.validation
-    y, probability, true = score(prepared.network, prepared.encoder, tested.tables())
-    model = metrics.evaluate(y, probability)
-    base = metrics.evaluate(y, np.full(len(y), prepared.rate))
-    best = None if true is None else metrics.evaluate(y, true)
-    steps = len(trainer.loss_history) // max(1, len(trainer.history["epoch"]))
-    history = {"step_loss": trainer.loss_history, "steps_per_epoch": steps}
-    history |= {name: trainer.history[name] for name in ("epoch", "val_loss")}
-    name = Path(job.data).name if job.data else "generated ad log"
-    plot_run(folder / PICTURE, history=history, label=y, probability=probability,
-             title=f"fastdl: {name}", best_possible=true)  # fmt: skip
-    on = "test" if parts.test else "validation"
-    results = {
-        "test": model, "base_rate": base, "best_possible": best, "tested_on": on,
-        "history": trainer.history, "job": job.to_dict(),
-        "progressive": progressive.table() if progressive else None,
-        "facts": {
-            **{f"{name} rows": part.rows for name, part in parts.named().items()},
-            "seconds": round(time.perf_counter() - start, 3),
-        },
-    }  # fmt: skip
-    write_json(folder / METRICS, results)
-    return Outcome(model, base, best, folder, on)

@@ -1,0 +1,135 @@
+"""What a finished training leaves: metrics, a picture and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import metrics
+from .data import LogEncoder, labels
+from .data.split import Part
+from .files import write_json
+from .importance import column_groups, permutation_importance
+from .inspection import described_columns
+from .job import Job
+from .models.ctr import CTRModel, CTRPredictionNetwork
+from .progressive import ProgressiveValidation
+from .report import curves, loss_curve, plot_run, write_page
+from .scoring import METRICS, score
+from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+PICTURE, PAGE = "report.png", "report.html"
+
+
+@dataclass
+class Outcome:
+    """A finished job: metrics of the test rows and where the run folder is."""
+
+    model: dict[str, Any]
+    base: dict[str, Any]
+    best: dict[str, Any] | None
+    folder: Path
+    tested_on: str = "test"  # or "validation", where there were no rows for a test
+
+
+@dataclass
+class Parts:
+    """The rows that train, those that decide when to stop, and those that test, if any."""
+
+    train: Part
+    validation: Part
+    test: Part | None
+
+    def named(self) -> dict[str, Part]:
+        """The parts by name."""
+        found = {"train": self.train, "validation": self.validation}
+        return found if self.test is None else {**found, "test": self.test}
+
+
+@dataclass
+class Prepared:
+    """A network, its encoder, and what the Trainer takes."""
+
+    network: CTRPredictionNetwork | CTRModel
+    encoder: Any
+    rate: float  # share of clicks in the rows that train
+    x: Any
+    t: Any
+    x_val: Any
+    t_val: Any
+
+
+def report(
+    job: Job, folder: Path, trainer: Trainer, parts: Parts, prepared: Prepared,
+    progressive: ProgressiveValidation | None, seconds: float,
+) -> Outcome:  # fmt: skip
+    """Test the trained network and write metrics.json, the picture and the page."""
+    tested = parts.test or parts.validation
+    y, probability, true = score(prepared.network, prepared.encoder, tested.tables())
+    model = metrics.evaluate(y, probability)
+    base = metrics.evaluate(y, np.full(len(y), prepared.rate))
+    best = None if true is None else metrics.evaluate(y, true)
+    on = "test" if parts.test else "validation"
+    steps = len(trainer.loss_history) // max(1, len(trainer.history["epoch"]))
+    results = {
+        "test": model, "base_rate": base, "best_possible": best, "tested_on": on,
+        "history": trainer.history, "job": job.to_dict(),
+        "loss_curve": loss_curve(trainer.loss_history, steps),
+        "curves": curves(y, probability, true),
+        "progressive": progressive.table() if progressive else None,
+        "importance": _importance(prepared, tested, job) if job.importance else None,
+        "columns": described_columns(prepared.encoder),
+        "facts": _facts(trainer, parts, seconds, on),
+    }  # fmt: skip
+    write_json(folder / METRICS, results)
+    history = {"step_loss": trainer.loss_history, "steps_per_epoch": steps}
+    history |= {name: trainer.history[name] for name in ("epoch", "val_loss")}
+    name = Path(job.data).name if job.data else "generated ad log"
+    plot_run(folder / PICTURE, history=history, label=y, probability=probability,
+             title=f"fastdl: {name}", best_possible=true)  # fmt: skip
+    write_page(folder / PAGE, results)
+    return Outcome(model, base, best, folder, on)
+
+
+def _facts(trainer: Trainer, parts: Parts, seconds: float, on: str) -> dict[str, Any]:
+    rows = {f"{name} rows": part.rows for name, part in parts.named().items()}
+    epochs = sum(trainer.history["seconds"])
+    trained = parts.train.rows * len(trainer.history["epoch"])
+    return {
+        **rows, "metrics of": f"{on} rows", "seconds in all": round(seconds, 1),
+        "rows trained a second": round(trained / epochs) if epochs else None,
+        "fastdl": version("fastdl"), "NumPy": np.__version__, "numba": version("numba"),
+    }  # fmt: skip
+
+
+def _importance(prepared: Prepared, part: Part, job: Job) -> dict[str, Any]:
+    """Permutation importance of the log's columns, on rows spread evenly over a part."""
+    import pyarrow as pa
+
+    table = pa.concat_tables(_sample(part, job.importance))
+    encoder, names = prepared.encoder, None
+    if isinstance(encoder, LogEncoder):
+        names = encoder.feature_names_
+    return permutation_importance(
+        prepared.network, encoder.transform(table), labels(table), names=names,
+        groups=column_groups(encoder), rng=np.random.default_rng(job.seed),
+    )  # fmt: skip
+
+
+def _sample(part: Part, most: int) -> Iterator[Table]:
+    """Every n-th row of a part, at most ``most`` in all."""
+    every = -(-part.rows // most)
+    first = 0
+    for table in part.tables():
+        rows = np.arange(-first % every, len(table), every)
+        first += len(table)
+        if len(rows):
+            yield table.take(rows)
