@@ -25,6 +25,14 @@ from fastdl.job import Job, job_from
 SMALL = ["--hidden", "8", "--embedding-dim", 4]
 
 
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """They take most of a small run's time, and have tests of their own."""
+    monkeypatch.setattr("fastdl.results.plot_run", lambda *_, **__: None)
+    monkeypatch.setattr("fastdl.results.write_page", lambda *_: None)
+    monkeypatch.setattr("fastdl.results._importance", lambda *_: None)
+
+
 def metrics_of(folder: Path) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
