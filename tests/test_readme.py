@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from fastdl.job import job_from
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,8 +35,20 @@ def test_the_example_of_embeddings_runs_as_it_is_written(tmp_path, monkeypatch):
     assert 0.9 < names["probability"].sum() / names["t_test"].sum() < 1.1
 
 
+def test_the_example_of_a_stream_runs_as_it_is_written(capsys):
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[2], names)
+    assert len(names["trainer"].loss_history) == 78
+    assert "Epoch 1/1" in capsys.readouterr().out
+
+
+def test_the_options_file_has_options_of_the_command():
+    options = tomllib.loads(re.findall(r"```toml\n(.*?)```", README, re.S)[0])
+    job_from({name.replace("-", "_"): value for name, value in options.items()}, "README")
+
+
 def test_the_example_of_the_encoder_runs_as_it_is_written(capsys):
-    exec(re.findall(r"```python\n(.*?)```", README, re.S)[2], {})
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[3], {})
     assert capsys.readouterr().out.startswith("('price', 'city', 'seen') [[")
 
 
