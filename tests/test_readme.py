@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from fastdl.job import job_from
 
 ROOT = Path(__file__).parents[1]
