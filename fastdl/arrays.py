@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .estimator import is_missing
+
 if TYPE_CHECKING:
     from pyarrow import Array, Table
 
@@ -67,7 +69,7 @@ def _column(values: np.ndarray, place: int) -> Array:
 
     if values.dtype.kind != "O":
         return pa.array(np.ascontiguousarray(values), from_pandas=True)
-    items = [None if item is None or item != item else item for item in values.tolist()]
+    items = [None if is_missing(item) else item for item in values.tolist()]
     if any(isinstance(item, str) for item in items):
         odd = next((item for item in items if not isinstance(item, str | None)), None)
         if odd is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .estimator import exception
+from .estimator import exception, is_missing
 
 
 def checked_labels(y: Any, rows: int) -> np.ndarray:
@@ -81,7 +81,7 @@ def codes(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
 def _plain(array: np.ndarray) -> np.ndarray:
     """Objects as what they all are, text as objects still."""
     items = array.tolist()
-    if any(item is None or item != item for item in items):
+    if any(map(is_missing, items)):
         raise ValueError("Input y contains NaN or None; labels must not be missing.")
     if all(isinstance(item, str) for item in items):
         return array

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .calibration import as_calibrator
 from .callbacks import Callback, EarlyStopping
 from .checkpoint import describe, network_arrays, restore
 from .classes import checked_labels, codes, two_classes
@@ -17,6 +18,7 @@ from .fitting import (
     batch_rows,
     bucket_columns,
     generator,
+    make_model,
     make_optimizer,
     model_class,
     row_weights,
@@ -26,6 +28,7 @@ from .fitting import (
 from .models.ctr import CTRModel
 from .optimizers import KernelOptimizer
 from .trainer import Trainer
+from .validation import check_size
 
 # .data and .samples are imported where they are needed: `import fastdl` stays fast
 if TYPE_CHECKING:
@@ -38,13 +41,13 @@ class CTRClassifier(BinaryClassifier):
     model: "deepfm" or another of ``fastdl.models.ctr`` in lower case, or a subclass of CTRModel.
     embedding_dim, hidden, dropout, embedding_l2, model_options (a dict of further ones): see
     CTRModel. numbers, min_count, columns: see ``fastdl.data.FeatureEncoder``. buckets: ids of a
-    numeric column; None takes a 20th of the rows, from 4 to 64. epochs: passes at most.
-    batch_size: rows of a step; None takes a 64th of the rows, from 8 to 256. optimizer: "adam" or
-    another of ``fastdl.optimizers`` in lower case, with the rate lr (a number or a schedule) and
-    optimizer_options.
+    numeric column; None takes a 64th of the rows, from 8 to 64. epochs: passes at most.
+    batch_size: rows of a step; None takes a 64th of the rows, from 32 to 256 (an 8th of fewer
+    than 256 rows). optimizer: "adam" or another of ``fastdl.optimizers`` in lower case, with the
+    rate lr (a number or a schedule) and optimizer_options.
 
     validation_fraction of the rows, at random, decide when to stop: when their loss has not fallen
-    for ``patience`` epochs, and the best epoch's weights stay. Where that makes fewer than 100
+    for ``patience`` epochs, and the best epoch's weights stay. Where that makes fewer than 50
     rows, or is 0, all rows train for all epochs. calibrate: "platt", "isotonic" or "temperature",
     fitted on the same rows. warm_start: ``fit`` goes on with encoder and weights. random_state: an
     int, a RandomState or Generator, None draws from NumPy's global state. verbose: print epochs.
@@ -71,7 +74,7 @@ class CTRClassifier(BinaryClassifier):
         model_options: Mapping[str, Any] | None = None, numbers: str = "buckets",
         buckets: int | None = None, min_count: int = 2,
         columns: Mapping[str, str | Mapping[str, Any]] | None = None, epochs: int = 20,
-        batch_size: int | None = None, lr: Any = 0.001, optimizer: str = "adam",
+        batch_size: int | None = None, lr: Any = 0.002, optimizer: str = "adam",
         optimizer_options: Mapping[str, Any] | None = None, validation_fraction: float = 0.1,
         patience: int = 2, calibrate: str | None = None, warm_start: bool = False,
         random_state: Any = None, verbose: bool = False,
@@ -113,7 +116,7 @@ class CTRClassifier(BinaryClassifier):
         Raises TypeError and ValueError for parameters and data that cannot be used.
         """
         going_on = self.warm_start and self.__sklearn_is_fitted__()
-        model_class(self.model)
+        self._check_parameters()
         optimizer = make_optimizer(self.optimizer, self.lr, self.optimizer_options)
         rng = generator(self.random_state)
         source = self._source(y, label, positive, format, going_on)
@@ -142,7 +145,7 @@ class CTRClassifier(BinaryClassifier):
         behind ``fit``, ``load`` and pickle. A calibrator stays what it is.
         """
         fitted = self.__sklearn_is_fitted__()
-        model_class(self.model)
+        self._check_parameters()
         source = self._source(y, label, positive, format, fitted)
         samples, weight = self._samples(X, y, sample_weight, source)
         if not fitted:
@@ -242,8 +245,8 @@ class CTRClassifier(BinaryClassifier):
         samples = samples_of(X, y, source)
         weight = row_weights(sample_weight, len(samples.y))
         if weight is not None and not weight.all():
-            rows = np.flatnonzero(weight)
-            return rows_of(samples, rows), weight[rows]
+            kept = weight > 0
+            return rows_of(samples, kept), weight[kept]
         return samples, weight
 
     def _begin(self, samples: Samples, source: Source, classes: Any = None) -> None:
@@ -280,11 +283,18 @@ class CTRClassifier(BinaryClassifier):
         """Labels as ``classes_`` has them; those of files are 0 and 1."""
         return self.classes_[samples.y] if samples.binary else samples.y
 
+    def _check_parameters(self) -> None:
+        """What can be told before any data is read."""
+        model_class(self.model)
+        check_size(self.epochs, "epochs")
+        if self.calibrate is not None:
+            as_calibrator(self.calibrate)
+
     def _check_calibrate(self, validation: Rows | None) -> None:
         if self.calibrate is not None and validation is None:
             raise ValueError(
-                "calibrate= needs validation rows of both classes: give eval_set, or rows enough "
-                "for 100 of them; for few rows there is sklearn.calibration."
+                "calibrate= needs validation rows of both classes: give eval_set, or so many rows "
+                "that the validation_fraction has 50; for fewer there is sklearn.calibration."
             )
 
     def _build(self, rows: Rows, rng: np.random.Generator) -> None:
@@ -295,13 +305,11 @@ class CTRClassifier(BinaryClassifier):
         self.encoder_ = FeatureEncoder(
             numbers=self.numbers, min_count=self.min_count, columns=columns
         ).fit(rows.table)
-        model = model_class(self.model)(
-            self.encoder_.spec_, self.embedding_dim, self.hidden, dropout=self.dropout,
-            embedding_l2=self.embedding_l2, rng=rng, **(self.model_options or {}),
+        self.model_ = make_model(
+            model_class(self.model), self.encoder_.spec_, rows, self.hidden, rng,
+            embedding_dim=self.embedding_dim, dropout=self.dropout,
+            embedding_l2=self.embedding_l2, **(self.model_options or {}),
         )  # fmt: skip
-        if 0 < rows.t.mean() < 1:
-            model.start_from_rate(rows.t, rows.weight)
-        self.model_ = model
 
     def _train(
         self, rows: Rows, validation: Rows | None, optimizer: KernelOptimizer,

@@ -6,9 +6,10 @@ its estimators still work in pipelines, searches and cross-validation.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,8 +27,20 @@ def exception(name: str) -> Any:
     return getattr(sys.modules.get("sklearn.exceptions"), name, None) or globals()[name]
 
 
+def is_missing(item: Any) -> bool:
+    """Whether an object is None, NaN, or pandas' NA and NaT."""
+    if item is None:
+        return True
+    try:
+        return bool(item != item)
+    except TypeError:  # of NA nothing can be said
+        return True
+
+
 class Estimator:
     """Base of estimators: their parameters are the constructor's arguments, stored as given."""
+
+    weighted_methods: ClassVar[tuple[str, ...]] = ()  # those that take sample_weight
 
     @classmethod
     def parameter_defaults(cls) -> dict[str, Any]:
@@ -52,6 +65,24 @@ class Estimator:
             setattr(self, name, value)
         return self
 
+    def get_metadata_routing(self) -> Any:
+        """Which arguments of methods scikit-learn's metadata routing has to pass."""
+        known = vars(self).get("_metadata_request")
+        if known is not None:
+            return copy.deepcopy(known)
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        found = MetadataRequest(owner=self)
+        for method in self.weighted_methods:
+            getattr(found, method).add_request(param="sample_weight", alias=None)
+        return found
+
+    def _ask_for_weights(self, method: str, sample_weight: bool | str | None) -> Any:
+        requests = self.get_metadata_routing()
+        getattr(requests, method).add_request(param="sample_weight", alias=sample_weight)
+        self._metadata_request = requests  # the name by which scikit-learn's clone knows it
+        return self
+
     def check_fitted(self) -> None:
         """NotFittedError before ``fit``."""
         if not self.__sklearn_is_fitted__():
@@ -72,6 +103,7 @@ class BinaryClassifier(Estimator):
     """Base of classifiers of two classes, from their ``predict_proba``."""
 
     _estimator_type = "classifier"
+    weighted_methods = ("fit", "partial_fit", "score")
     classes_: np.ndarray
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -93,6 +125,18 @@ class BinaryClassifier(Estimator):
         """The more probable of ``classes_``, (N,)."""
         second = self.predict_proba(X)[:, 1] > 0.5
         return self.classes_[second.astype(np.intp)]
+
+    def set_fit_request(self, *, sample_weight: bool | str | None = None) -> Any:
+        """Whether metadata routing passes sample_weight to ``fit``; returns the estimator."""
+        return self._ask_for_weights("fit", sample_weight)
+
+    def set_partial_fit_request(self, *, sample_weight: bool | str | None = None) -> Any:
+        """Whether metadata routing passes sample_weight to ``partial_fit``."""
+        return self._ask_for_weights("partial_fit", sample_weight)
+
+    def set_score_request(self, *, sample_weight: bool | str | None = None) -> Any:
+        """Whether metadata routing passes sample_weight to ``score``; returns the estimator."""
+        return self._ask_for_weights("score", sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags

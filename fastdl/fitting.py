@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from .validation import check_number, check_sample_weight, check_size
 if TYPE_CHECKING:
     from pyarrow import Table
 
+    from .features import FeatureSpec
+
 MODELS: dict[str, type[CTRModel]] = {
     name.lower(): kind for name in ctr.__all__
     if issubclass(kind := getattr(ctr, name), CTRModel) and kind is not CTRModel
@@ -27,7 +29,7 @@ MODELS: dict[str, type[CTRModel]] = {
 SMALL_STEP = (
     1 << 24
 )  # multiplications; more threads win nothing, and lose much where cores are busy
-LEAST_VALIDATION = 100  # rows; fewer say too little of when to stop
+LEAST_VALIDATION = 50  # rows; fewer say too little of when to stop
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,12 @@ class Rows:
     t: np.ndarray
     weight: np.ndarray | None = None
 
-    def take(self, rows: np.ndarray) -> Rows:
-        """Some of the rows."""
+    def where(self, chosen: np.ndarray) -> Rows:
+        """The rows where ``chosen`` (N,) is True."""
         import pyarrow as pa
 
-        weight = None if self.weight is None else self.weight[rows]
-        return Rows(self.table.take(pa.array(rows)), self.t[rows], weight)
+        weight = None if self.weight is None else self.weight[chosen]
+        return Rows(self.table.filter(pa.array(chosen)), self.t[chosen], weight)
 
 
 def model_class(model: Any) -> type[CTRModel]:
@@ -55,6 +57,19 @@ def model_class(model: Any) -> type[CTRModel]:
     if model.lower() not in MODELS:
         raise ValueError(f"model is {model!r}; expected one of {', '.join(MODELS)}.")
     return MODELS[model.lower()]
+
+
+def make_model(
+    kind: type[CTRModel], spec: FeatureSpec, rows: Rows, hidden: Any, rng: np.random.Generator,
+    **options: Any,
+) -> CTRModel:  # fmt: skip
+    """A model that is not trained, and predicts the share of clicks in ``rows``."""
+    if not isinstance(hidden, Sequence | np.ndarray) or isinstance(hidden, str):
+        raise TypeError(f"hidden is {hidden!r}; expected widths of layers, such as (64, 32).")
+    model = kind(spec, hidden=tuple(hidden), rng=rng, **options)
+    if 0 < rows.t.mean() < 1:
+        model.start_from_rate(rows.t, rows.weight)
+    return model
 
 
 def make_optimizer(name: Any, lr: Any, options: Mapping[str, Any] | None) -> KernelOptimizer:
@@ -95,10 +110,10 @@ def row_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
 
 
 def batch_rows(batch_size: Any, rows: int) -> int:
-    """Rows of a step: ``batch_size``, or for None a 64th of the rows, from 8 to 256."""
-    return (
-        max(8, min(256, rows // 64)) if batch_size is None else check_size(batch_size, "batch_size")
-    )
+    """Rows of a step; for None a 64th of all, from 32 to 256, if less an 8th (from 4)."""
+    if batch_size is not None:
+        return check_size(batch_size, "batch_size")
+    return max(4, min(256, max(32, rows // 64), rows // 8))
 
 
 def bucket_columns(
@@ -108,13 +123,15 @@ def bucket_columns(
     from .data.columns import is_id, is_number
     from .data.feature_encoder import NOT_FEATURES
 
+    if columns is not None and not isinstance(columns, Mapping):
+        raise TypeError(f"columns is {columns!r}; expected a dict of column names and kinds.")
     asked = dict(columns or {})
     if buckets is not None:
         buckets = check_size(buckets, "buckets")
     if numbers != "buckets":
         return asked
     # few rows in a bucket say little: 64, the encoder's own number, is for logs
-    buckets = buckets or max(4, min(64, len(table) // 20))
+    buckets = buckets or max(8, min(64, len(table) // 64))
     usual = {
         field.name: {"kind": "buckets", "buckets": buckets} for field in table.schema
         if is_number(field.type) and not is_id(field.name) and field.name not in NOT_FEATURES
@@ -135,7 +152,7 @@ def split(rows: Rows, fraction: Any, rng: np.random.Generator) -> tuple[Rows, Ro
         return rows, None
     outside = np.zeros(len(rows.t), bool)
     outside[np.concatenate(chosen)] = True
-    return rows.take(np.flatnonzero(~outside)), rows.take(np.flatnonzero(outside))
+    return rows.where(~outside), rows.where(outside)
 
 
 @contextmanager

@@ -118,12 +118,12 @@ def aligned(samples: Samples, names: np.ndarray | None, count: int, source: Sour
     return samples.table.rename_columns(positions(count) if names is None else names.tolist())
 
 
-def rows_of(samples: Samples, rows: np.ndarray) -> Samples:
-    """The samples of some rows."""
+def rows_of(samples: Samples, chosen: np.ndarray) -> Samples:
+    """The samples of the rows where ``chosen`` (N,) is True."""
     import pyarrow as pa
 
-    y = None if samples.y is None else samples.y[rows]
-    return replace(samples, table=samples.table.take(pa.array(rows)), y=y)
+    y = None if samples.y is None else samples.y[chosen]
+    return replace(samples, table=samples.table.filter(pa.array(chosen)), y=y)
 
 
 def _read(X: Any, source: Source, labelled: bool) -> Table:
@@ -142,6 +142,8 @@ def _read(X: Any, source: Source, labelled: bool) -> Table:
 
 def _as_table(X: Any, who: str) -> tuple[Table, bool]:
     """X as a table, and whether its columns have names of their own."""
+    import pyarrow as pa
+
     if hasattr(X, "toarray"):  # scipy's sparse matrices and arrays
         raise TypeError(
             f"X is sparse ({type(X).__name__}), but {who} needs dense data: use X.toarray(), or "
@@ -149,7 +151,10 @@ def _as_table(X: Any, who: str) -> tuple[Table, bool]:
         )
     if not is_table(X):
         return array_table(X, who), False
-    if len(getattr(X, "shape", (0, 0))) != 2:
+    if isinstance(X, dict):  # NaN among objects is a missing value too
+        X = {name: pa.array(v, from_pandas=True) if isinstance(v, np.ndarray) else v
+             for name, v in X.items()}  # fmt: skip
+    if len(getattr(X, "shape", (0, 0))) != 2 or isinstance(X, pa.ChunkedArray):
         raise ValueError(f"Expected 2D array, got 1D array instead: X is a {type(X).__name__}.")
     names = list(X) if isinstance(X, dict) or hasattr(X, "iloc") else []
     kinds = sorted({type(name).__name__ for name in names if not isinstance(name, str)})
