@@ -232,7 +232,7 @@ class CTRClassifier(BinaryClassifier):
             return Source(who, label, positive, format)
         label = label or (self.label_ if y is None else None)
         positive = self.positive_ if positive is None else positive
-        return Source(who, label, positive, format or self.format_, self.encoder_)
+        return Source(who, label, positive, format or self.format_, self.label_, self.encoder_)
 
     def _samples(
         self, X: Any, y: Any, sample_weight: Any, source: Source

@@ -12,6 +12,7 @@ import numpy as np
 from .arrays import array_table, check_shape, positions
 from .classes import checked_labels
 from .data import read_log
+from .data.columns import is_list
 from .data.fetch import as_table, is_table
 from .data.formats import LABELS, OPPOSITES, resolve_format
 from .data.parts import find_parts
@@ -26,14 +27,15 @@ _SHOWN = 5  # names in a message
 class Source:
     """How X is read: who asks (for messages), and what the labels are in files and frames.
 
-    format, label and positive are as in ``read_log``; encoder is the fitted one, whose columns
-    files are read for.
+    format, label and positive are as in ``read_log``. Of a fitted estimator: fitted_label, the
+    column that is no feature, and encoder, whose columns files are read for.
     """
 
     who: str
     label: str | None = None
     positive: Any = None
     format: str | None = None
+    fitted_label: str | None = None
     encoder: Any = None
 
 
@@ -61,12 +63,12 @@ def is_path(X: Any) -> bool:
 
 
 def features_of(X: Any, source: Source) -> Samples:
-    """X without labels; a column ``source.label`` is left out."""
+    """X without labels."""
     if is_path(X):
         return Samples(_read(X, source, False), True, True)
     table, named = _as_table(X, source.who)
-    if named and source.label is not None:
-        table = _without(table, source.label)
+    if named and source.fitted_label is not None:
+        table = _without(table, source.fitted_label)
     check_shape(table.shape, source.who)
     return Samples(table, named, isinstance(X, dict))
 
@@ -83,10 +85,11 @@ def samples_of(X: Any, y: Any, source: Source) -> Samples:
         found = table["label"].to_numpy().astype(np.int64)
         return Samples(table.drop_columns(["label"]), True, True, found, source.label, binary=True)
     table, named = _as_table(X, source.who)
-    label = None
+    label = source.fitted_label
     if y is None:
         label = _label_column(table, named, source)
         y = _label_values(table[label])
+    if named and label is not None:
         table = _without(table, label)
     check_shape(table.shape, source.who)
     return Samples(table, named, isinstance(X, dict), checked_labels(y, len(table)), label)
@@ -163,13 +166,30 @@ def _as_table(X: Any, who: str) -> tuple[Table, bool]:
             "Feature names are only supported if all input features have string names; X also has "
             f"names of the type {', '.join(kinds)}. Use X.columns = X.columns.astype(str)."
         )
-    table = as_table(X)
+    table = _readable(as_table(X))
     if kinds:
         return table.rename_columns(positions(len(names))), False
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
         raise ValueError(f"X has more than one column named {', '.join(twice)}.")
     return table, True
+
+
+def _readable(table: Table) -> Table:
+    """The table without polars' string views, of which pyarrow can take no rows."""
+    import pyarrow as pa
+
+    def plain(kind: Any) -> Any:
+        if kind == pa.string_view():
+            return pa.large_string()
+        if is_list(kind):
+            return pa.large_list(plain(kind.value_type))
+        if pa.types.is_dictionary(kind):
+            return pa.dictionary(kind.index_type, plain(kind.value_type))
+        return kind
+
+    schema = pa.schema([pa.field(field.name, plain(field.type)) for field in table.schema])
+    return table if schema.types == table.schema.types else table.cast(schema)
 
 
 def _label_column(table: Table, named: bool, source: Source) -> str:
