@@ -43,18 +43,18 @@ class Estimator:
     weighted_methods: ClassVar[tuple[str, ...]] = ()  # those that take sample_weight
 
     @classmethod
-    def parameter_defaults(cls) -> dict[str, Any]:
+    def _parameter_defaults(cls) -> dict[str, Any]:
         """The constructor's arguments and their defaults, in its order."""
         signature = inspect.signature(cls.__init__)
         return {name: p.default for name, p in signature.parameters.items() if name != "self"}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name. No parameter is an estimator, so ``deep`` changes nothing."""
-        return {name: getattr(self, name) for name in sorted(self.parameter_defaults())}
+        return {name: getattr(self, name) for name in sorted(self._parameter_defaults())}
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters, which ``fit`` checks; ValueError for a name that is none of them."""
-        known = self.parameter_defaults()
+        known = self._parameter_defaults()
         for name in params:
             if name not in known:
                 raise ValueError(
@@ -83,7 +83,7 @@ class Estimator:
         self._metadata_request = requests  # the name by which scikit-learn's clone knows it
         return self
 
-    def check_fitted(self) -> None:
+    def _check_fitted(self) -> None:
         """NotFittedError before ``fit``."""
         if not self.__sklearn_is_fitted__():
             name = type(self).__name__
@@ -93,7 +93,7 @@ class Estimator:
         return any(name.endswith("_") and not name.startswith("__") for name in vars(self))
 
     def __repr__(self) -> str:
-        defaults = self.parameter_defaults()
+        defaults = self._parameter_defaults()
         own = {name: getattr(self, name) for name in defaults}
         changed = [f"{k}={v!r}" for k, v in own.items() if repr(v) != repr(defaults[k])]
         return f"{type(self).__name__}({', '.join(changed)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Samples:
-    """A table of features, and the labels where they were asked for.
+    """A table of features, and the labels y (N,) where they were asked for.
 
     named: the columns came with names. by_name: their order means nothing (files, dicts). label:
     the column that the labels came from; binary: they are 0 and 1 already, as files' are.
@@ -50,7 +50,7 @@ class Samples:
     table: Table
     named: bool
     by_name: bool = False
-    y: np.ndarray | None = None
+    y: np.ndarray = field(default_factory=lambda: np.empty(0))
     label: str | None = None
     binary: bool = False
 
@@ -122,11 +122,11 @@ def aligned(samples: Samples, names: np.ndarray | None, count: int, source: Sour
 
 
 def rows_of(samples: Samples, chosen: np.ndarray) -> Samples:
-    """The samples of the rows where ``chosen`` (N,) is True."""
+    """The labelled samples of the rows where ``chosen`` (N,) is True."""
     import pyarrow as pa
 
-    y = None if samples.y is None else samples.y[chosen]
-    return replace(samples, table=samples.table.filter(pa.array(chosen)), y=y)
+    table = samples.table.filter(pa.array(chosen))
+    return replace(samples, table=table, y=samples.y[chosen])
 
 
 def _read(X: Any, source: Source, labelled: bool) -> Table:
@@ -188,7 +188,7 @@ def _readable(table: Table) -> Table:
             return pa.dictionary(kind.index_type, plain(kind.value_type))
         return kind
 
-    schema = pa.schema([pa.field(field.name, plain(field.type)) for field in table.schema])
+    schema = pa.schema([pa.field(f.name, plain(f.type)) for f in table.schema])
     return table if schema.types == table.schema.types else table.cast(schema)
 
 
