@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .classifier import CTRClassifier
 
 CLASSIFIER = "classifier.json"
-_LEARNED = ("n_features_in_", "label_", "positive_", "format_", "history_", "n_iter_")
+_LEARNED = (
+    "n_features_in_", "label_", "positive_", "format_", "by_name_", "history_", "n_iter_",
+)  # fmt: skip
 
 
 def write_classifier(classifier: CTRClassifier, folder: str | os.PathLike[str]) -> None:
@@ -98,9 +100,10 @@ def _of_run(
 ) -> dict[str, Any]:
     """The same of a folder by ``fastdl train``, whose labels are 0 and 1."""
     try:
-        job = dict(json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))["job"])
+        content = json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
+        job, history = dict(content["job"]), dict(content["history"])
     except (OSError, ValueError, KeyError, TypeError):
-        job = {}  # it is there for people, and may be gone
+        job, history = {}, {}  # the file is there for people, and may be gone
     names = [column.name for column in encoder.columns_]
     options = {name: getattr(model, name) for name in model.options}
     return {
@@ -109,5 +112,6 @@ def _of_run(
         "numbers": encoder.numbers, "min_count": encoder.min_count,
         "classes_": np.array([0, 1]), "n_features_in_": len(names),
         "feature_names_in_": np.array(names, object), "label_": job.get("label"),
-        "positive_": job.get("positive"), "format_": format, "history_": {}, "n_iter_": 0,
+        "positive_": job.get("positive"), "format_": format, "by_name_": True,
+        "history_": history, "n_iter_": len(history.get("epoch", ())),
     }  # fmt: skip

@@ -28,7 +28,8 @@ class Source:
     """How X is read: who asks (for messages), and what the labels are in files and frames.
 
     format, label and positive are as in ``read_log``. Of a fitted estimator: fitted_label, the
-    column that is no feature, and encoder, whose columns files are read for.
+    column that is no feature, encoder, whose columns files are read for, and by_name: whether it
+    takes columns by their names wherever they stand, as one that learned from files does.
     """
 
     who: str
@@ -37,6 +38,7 @@ class Source:
     format: str | None = None
     fitted_label: str | None = None
     encoder: Any = None
+    by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def aligned(samples: Samples, names: np.ndarray | None, count: int, source: Sour
     """
     found = samples.table.column_names
     if samples.named and names is not None:
-        if samples.by_name:  # the encoder takes what it needs
+        if samples.by_name or source.by_name:  # the encoder takes what it needs
             return samples.table
         _check_names(found, names.tolist())
     if len(found) != count:

@@ -59,6 +59,7 @@ class TableClassifier(BinaryClassifier):
     label_: str | None
     positive_: Any
     format_: str | None
+    by_name_: bool
     encoder_: FeatureEncoder
     model_: CTRModel
     history_: dict[str, list[Any]]
@@ -92,7 +93,8 @@ class TableClassifier(BinaryClassifier):
             return Source(who, label, positive, format)
         label = label or (self.label_ if y is None else None)
         positive = self.positive_ if positive is None else positive
-        return Source(who, label, positive, format or self.format_, self.label_, self.encoder_)
+        known = (self.label_, self.encoder_, self.by_name_)
+        return Source(who, label, positive, format or self.format_, *known)
 
     def _samples(
         self, X: Any, y: Any, sample_weight: Any, source: Source
@@ -121,7 +123,7 @@ class TableClassifier(BinaryClassifier):
         self.n_features_in_ = samples.table.num_columns
         if samples.named:
             self.feature_names_in_ = np.array(samples.table.column_names, object)
-        self.label_, self.format_ = samples.label, source.format
+        self.label_, self.format_, self.by_name_ = samples.label, source.format, samples.by_name
         plain = samples.binary or np.isin(self.classes_, (0, 1)).all()
         self.positive_ = source.positive if plain else self.classes_.tolist()[1]
 

@@ -77,6 +77,38 @@ def test_files_and_patterns_give_the_same_bits(fitted, tmp_path):
     assert found.score(tmp_path / "log.csv") == fitted.score(LOG) == fitted.score(LOG, CLICKS)
 
 
+def test_lists_times_and_gaps_in_every_container():
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    content = {
+        "tags": [["a", "b"][: i % 3] for i in range(90)],
+        "when": (np.datetime64("2024-01-01T00:00:00") + np.arange(90) * 3600).astype("M8[us]"),
+        "city": ["Rome" if i % 5 else None for i in range(90)],
+        "seen": [i % 4 == 0 for i in range(90)],
+    }
+    gaps = {
+        **content,
+        "city": np.array([np.nan if c is None else c for c in content["city"]], object),
+    }
+    y, found = np.arange(90) % 4 == 0, []
+    for x in (pa.table(content), pandas.DataFrame(content), polars.DataFrame(content), gaps):
+        own = quick().fit(x, y)
+        assert [kind for _, kind, _ in own.encoder_.describe()] == [
+            "list",
+            "date",
+            "category",
+            "category",
+        ]
+        found.append(own.predict_proba(x).tobytes())
+    assert len(set(found)) == 1
+
+
+def test_verbose_prints_epochs(capsys):
+    quick(epochs=2).fit(LOG)
+    assert capsys.readouterr().out == ""
+    quick(epochs=2, verbose=True).fit(LOG)
+    assert "Epoch 2/2 - Loss" in capsys.readouterr().out
+
+
 def test_a_shuffled_pandas_index_is_no_feature():
     log = frame("pandas").sample(frac=1, random_state=0)
     found = quick(epochs=1).fit(log)
@@ -274,7 +306,10 @@ def test_a_folder_of_the_command_is_loaded(tmp_path):
     expected = network.predict_proba(encoder.transform(TEXT))
     assert found.predict_proba(tmp_path / "log.parquet").tobytes() == expected.tobytes()
     assert found.predict_proba(TEXT.drop_columns(["label"])).tobytes() == expected.tobytes()
+    assert found.predict_proba(frame("pandas")).tobytes() == expected.tobytes()
     assert (found.model, found.embedding_dim, found.hidden) == ("deepfm", 4, (8,))
+    assert found.n_iter_ == len(found.history_["val_loss"]) == 1
+    assert found.score(tmp_path / "log.parquet") == found.score(TEXT) > 0.5
 
 
 @pytest.mark.parametrize("change", ["cut", "newer", "lacks"])
