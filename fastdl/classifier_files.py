@@ -68,11 +68,18 @@ def _parameters(classifier: CTRClassifier) -> dict[str, Any]:
     for name, value in classifier.get_params().items():
         value = {"schedule": value.describe()} if isinstance(value, Schedule) else value
         try:
-            found[name] = json.loads(json.dumps(value))
+            found[name] = json.loads(json.dumps(value, default=_plain))
         except TypeError:
             continue
     found.pop("model", None)
     return found
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as JSON has them."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError
 
 
 def _known(path: Path) -> dict[str, Any]:

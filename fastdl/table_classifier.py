@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .alignment import aligned
 from .calibration import as_calibrator
 from .callbacks import Callback, EarlyStopping
 from .checkpoint import describe, network_arrays, restore
@@ -125,11 +126,11 @@ class TableClassifier(BinaryClassifier):
             self.feature_names_in_ = np.array(samples.table.column_names, object)
         self.label_, self.format_, self.by_name_ = samples.label, source.format, samples.by_name
         plain = samples.binary or np.isin(self.classes_, (0, 1)).all()
-        self.positive_ = source.positive if plain else self.classes_.tolist()[1]
+        given = source.positive
+        given = given.item() if isinstance(given, np.generic) else given  # JSON has to hold it
+        self.positive_ = given if plain else self.classes_.tolist()[1]
 
     def _rows(self, samples: Samples, weight: np.ndarray | None, source: Source) -> Rows:
-        from .samples import aligned
-
         table = aligned(samples, self._names(), self.n_features_in_, source)
         return Rows(table, codes(self._labels(samples), self.classes_), weight)
 
@@ -198,8 +199,6 @@ class TableClassifier(BinaryClassifier):
             self.model_.calibrate(held, validation.t, self.calibrate, validation.weight)
 
     def _probabilities(self, samples: Samples, source: Source) -> np.ndarray:
-        from .samples import aligned
-
         table = aligned(samples, self._names(), self.n_features_in_, source)
         x = self.encoder_.transform(table)
         with threads_for(self.model_, len(table)):

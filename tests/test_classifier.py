@@ -134,7 +134,7 @@ def test_any_two_values_are_classes(values):
 def test_positive_names_the_second_class():
     x, t = numbers()
     y = np.where(t, "click", "view")
-    found = quick(epochs=8).fit(x, y, positive="click")
+    found = quick(epochs=8).fit(x, y, positive=np.str_("click"))
     assert found.classes_.tolist() == ["view", "click"]
     assert fastdl.metrics.roc_auc(t, found.predict_proba(x)[:, 1]) > 0.95
     with pytest.raises(ValueError, match=r"positive is 'buy', but the classes are 'click', 'view'"):
@@ -176,7 +176,7 @@ def test_rows_of_weight_0_are_left_out_and_weights_count():
     assert heavy.score(x, coin, sample_weight=1 - coin) < 0.1
 
 
-def test_validation_rows_stop_training_and_calibrate():
+def test_validation_rows_stop_training_and_calibrate(tmp_path):
     log, later = LOG[:900], LOG[900:]
     stopped = quick(epochs=40, lr=0.05, calibrate="platt").fit(log, eval_set=later)
     assert stopped.n_iter_ < 40
@@ -191,6 +191,9 @@ def test_validation_rows_stop_training_and_calibrate():
         eval_set=(features, CLICKS[900:]),
     )
     assert same.predict_proba(features).tobytes() == stopped.predict_proba(later).tobytes()
+    parquet.write_table(later, tmp_path / "later.parquet")
+    files = quick(epochs=40, lr=0.05).fit(log, eval_set=tmp_path / "later.parquet")
+    assert files.history_["val_loss"] == losses
     assert quick(validation_fraction=0).fit(LOG).history_["val_loss"] == [None] * 3
     with pytest.raises(ValueError, match="calibrate= needs validation rows"):
         quick(calibrate="platt").fit(LOG[:100])
@@ -284,12 +287,12 @@ def test_saved_classifiers_predict_by_the_command_and_come_back(tmp_path):
 def test_arrays_and_schedules_survive_saving(tmp_path):
     x, t = numbers()
     rate = fastdl.schedules.CosineDecay(0.01, 50)
-    found = quick(lr=rate, model=fastdl.DNN).fit(x, t)
+    found = quick(lr=rate, model=fastdl.DNN, epochs=np.int64(2)).fit(x, t)
     assert rate.describe() == fastdl.schedules.CosineDecay(0.01, 50).describe()
     found.save(tmp_path)
     back = CTRClassifier.load(tmp_path)
     assert back.lr.describe() == rate.describe()
-    assert back.model == "dnn"
+    assert (back.model, back.epochs, back.hidden) == ("dnn", 2, (8,))
     assert not hasattr(back, "feature_names_in_")
     assert back.predict_proba(x).tobytes() == found.predict_proba(x).tobytes()
 
