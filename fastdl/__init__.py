@@ -12,6 +12,7 @@ from .callbacks import (
     ProgressBar,
 )
 from .checkpoint import load, save
+from .classifier import CTRClassifier
 from .config import get_default_dtype, set_default_dtype
 from .features import Batch, FeatureSpec, Field, SequenceField
 from .kernels.backend import get_backend, use_backend
@@ -75,6 +76,7 @@ __all__ = [
     "AutoInt",
     "Batch",
     "BatchNormalization",
+    "CTRClassifier",
     "CTRModel",
     "CTRPredictionNetwork",
     "Callback",

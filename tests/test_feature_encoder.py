@@ -358,3 +358,11 @@ def test_record_batches():
     batch = LOG.combine_chunks().to_batches()[0]
     encoder = FeatureEncoder().fit(batch)
     equal(encoder.transform(batch), FeatureEncoder().fit(LOG).transform(LOG))
+
+
+def test_the_index_of_a_pandas_frame_is_no_column():
+    frame = LOG.to_pandas()
+    shuffled = frame.sample(frac=1, random_state=0)
+    encoder = FeatureEncoder().fit(shuffled)
+    assert encoder.spec_ == FeatureEncoder().fit(frame).spec_
+    equal(encoder.transform(shuffled.sort_index()), encoder.transform(frame))

@@ -26,6 +26,8 @@ def as_table(data: Any) -> Table:
 
     if isinstance(data, pa.Table):
         return data
+    if hasattr(data, "iloc") and is_table(data):  # pandas; pa.table would take the index too
+        return pa.Table.from_pandas(data, preserve_index=False)
     if is_table(data):
         return pa.table(data)
     raise TypeError(

@@ -1,0 +1,124 @@
+"""A classifier's folder: what ``fastdl train`` writes, and classifier.json beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .checkpoint import save
+from .files import FORMAT_VERSION, check_version, write_json
+from .fitting import MODELS
+from .models.ctr import CTRModel
+from .schedules import Schedule, from_description
+from .scoring import ENCODER, FEATURES, METRICS, MODEL, load_model
+
+if TYPE_CHECKING:
+    from .classifier import CTRClassifier
+
+CLASSIFIER = "classifier.json"
+_LEARNED = (
+    "n_features_in_", "label_", "positive_", "format_", "by_name_", "history_", "n_iter_",
+)  # fmt: skip
+
+
+def write_classifier(classifier: CTRClassifier, folder: str | os.PathLike[str]) -> None:
+    """Write the files of a fitted classifier; the folder is made where there is none."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save(classifier.model_, folder / MODEL)
+    classifier.encoder_.save(folder)
+    format = classifier.format_
+    write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": FEATURES,
+                                  "format": format})  # fmt: skip
+    names = getattr(classifier, "feature_names_in_", None)
+    write_json(folder / CLASSIFIER, {
+        "format_version": FORMAT_VERSION,
+        "parameters": _parameters(classifier),
+        "classes": classifier.classes_.tolist(),
+        "classes_dtype": classifier.classes_.dtype.str,
+        "feature_names_in_": None if names is None else names.tolist(),
+        **{name: getattr(classifier, name) for name in _LEARNED},
+    })  # fmt: skip
+
+
+def read_classifier(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Parameters and learned attributes of a folder's classifier, by name."""
+    model, encoder, format = load_model(folder)
+    if not isinstance(model, CTRModel):
+        raise ValueError(
+            f"{folder} holds a {type(model).__name__}, which has no embeddings; CTRClassifier "
+            f"reads folders of `fastdl train --model` with one of {', '.join(MODELS)}."
+        )
+    name = type(model).__name__.lower()
+    found: dict[str, Any] = {
+        "model": name if MODELS.get(name) is type(model) else type(model), "model_": model,
+        "encoder_": encoder,
+    }  # fmt: skip
+    path = Path(folder) / CLASSIFIER
+    return found | (_known(path) if path.is_file() else _of_run(folder, model, encoder, format))
+
+
+def _parameters(classifier: CTRClassifier) -> dict[str, Any]:
+    """Those that JSON can hold; the model's class is told by its own file."""
+    found = {}
+    for name, value in classifier.get_params().items():
+        value = {"schedule": value.describe()} if isinstance(value, Schedule) else value
+        try:
+            found[name] = json.loads(json.dumps(value, default=_plain))
+        except TypeError:
+            continue
+    found.pop("model", None)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as JSON has them."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What classifier.json tells."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        check_version(known["format_version"], str(path))
+        found = dict(known["parameters"])
+        rate = found.get("lr")
+        if isinstance(rate, dict):
+            found["lr"] = from_description(rate["schedule"])
+        if isinstance(found.get("hidden"), list):
+            found["hidden"] = tuple(found["hidden"])
+        found |= {name: known[name] for name in _LEARNED}
+        found["classes_"] = np.array(known["classes"], np.dtype(known["classes_dtype"]))
+        if known["feature_names_in_"] is not None:
+            found["feature_names_in_"] = np.array(known["feature_names_in_"], object)
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}.") from None
+    return found
+
+
+def _of_run(
+    folder: str | os.PathLike[str], model: CTRModel, encoder: Any, format: str | None
+) -> dict[str, Any]:
+    """The same of a folder by ``fastdl train``, whose labels are 0 and 1."""
+    try:
+        content = json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
+        job, history = dict(content["job"]), dict(content["history"])
+    except (OSError, ValueError, KeyError, TypeError):
+        job, history = {}, {}  # the file is there for people, and may be gone
+    names = [column.name for column in encoder.columns_]
+    options = {name: getattr(model, name) for name in model.options}
+    return {
+        "embedding_dim": model.embedding_dim, "hidden": model.hidden, "dropout": model.dropout,
+        "embedding_l2": model.embedding_l2, "model_options": options or None,
+        "numbers": encoder.numbers, "min_count": encoder.min_count,
+        "classes_": np.array([0, 1]), "n_features_in_": len(names),
+        "feature_names_in_": np.array(names, object), "label_": job.get("label"),
+        "positive_": job.get("positive"), "format_": format, "by_name_": True,
+        "history_": history, "n_iter_": len(history.get("epoch", ())),
+    }  # fmt: skip
