@@ -12,8 +12,8 @@ from .callbacks import (
     ProgressBar,
 )
 from .checkpoint import load, save
-from .classifier import CTRClassifier
 from .config import get_default_dtype, set_default_dtype
+from .estimators import CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
 from .kernels.backend import get_backend, use_backend
 from .kernels.jit import get_num_threads, set_num_threads

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .data.encoded_log import EncodedLog
 from .feeds import as_rows, numeric_rows
 from .graph import Graph
 from .kernels.backend import get_backend
@@ -18,6 +17,7 @@ from .layers import Sigmoid
 from .losses import SigmoidCrossEntropy
 from .metrics import roc_auc
 from .network import Network, classes_of_output, classes_of_target, evaluation
+from .stream import RowStream
 from .validation import check_sample_weight, check_values
 
 Validation = tuple[Any, Any, np.ndarray | None]  # x, t (None with an EncodedLog) and weights
@@ -57,7 +57,7 @@ def _batches(
     plan = network.plan()
     if plan is not None and plan.is_small(ROWS):
         most = ROWS  # the kernel that training uses: no other need be compiled
-    if isinstance(x, EncodedLog):
+    if isinstance(x, RowStream):
         for block in x.blocks():
             for start in range(0, len(block), most):
                 rows = block[start : start + most]
@@ -118,11 +118,11 @@ def validation_data(
     network: Any, x: Any, t: ArrayLike | None, weight: ArrayLike | None
 ) -> Validation | None:
     """What ``evaluate`` takes after the network, checked; None where there is no validation."""
-    if isinstance(x, EncodedLog):
+    if isinstance(x, RowStream):
         if t is not None or weight is not None:
             raise ValueError("An EncodedLog has its labels: leave t_val and val_sample_weight out.")
         if not isinstance(network, Graph):
-            raise TypeError("An EncodedLog validates models with embeddings, such as DeepFM.")
+            raise TypeError("A stream validates models with embeddings, such as DeepFM.")
         return x, None, None
     if (x is None) != (t is None):
         raise ValueError("Give both x_val and t_val, or neither.")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .data.encoded_log import EncodedLog, Rows, Window
-from .data.prefetch import prefetched
 from .features import Batch
 from .graph import Graph
 from .kernels.backend import ops
 from .losses import Loss
 from .network import Network
+from .prefetch import prefetched
+from .stream import Rows, RowStream, Window
 from .validation import check_finite, check_sample_weight, row_problem
 
 if TYPE_CHECKING:
@@ -98,10 +98,10 @@ class ArrayFeed:
 class StreamFeed:
     """Rows of an ``EncodedLog``, which a thread reads, encodes and mixes ahead of the training."""
 
-    def __init__(self, network: Any, log: EncodedLog) -> None:
+    def __init__(self, network: Any, log: RowStream) -> None:
         if not isinstance(network, Graph):
             raise TypeError(
-                f"An EncodedLog trains models with embeddings, such as DeepFM; the network is a "
+                f"A stream trains models with embeddings, such as DeepFM; the network is a "
                 f"{type(network).__name__}. Pass it arrays."
             )
         self.log, self.rows = log, log.rows
@@ -136,7 +136,7 @@ class StreamFeed:
 
 def feed(network: Any, x: Any, t: ArrayLike | None, weight: ArrayLike | None) -> Feed:
     """The feed for what the user trains on."""
-    if isinstance(x, EncodedLog):
+    if isinstance(x, RowStream):
         if t is not None or weight is not None:
             raise ValueError("An EncodedLog has its labels: leave t_train and sample_weight out.")
         return StreamFeed(network, x)

@@ -13,10 +13,10 @@ from typing import Any
 from .calibration import as_calibrator
 from .data.split import SPLITS
 from .files import FORMAT_VERSION, check_version, write_json
-from .models import ctr
+from .models.ctr import BY_NAME, CTRPredictionNetwork
 
-MODELS = {name.lower(): getattr(ctr, name) for name in ctr.__all__ if name != "CTRModel"}
-DENSE = ctr.CTRPredictionNetwork.__name__.lower()
+DENSE = CTRPredictionNetwork.__name__.lower()
+MODELS = {DENSE: CTRPredictionNetwork, **BY_NAME}
 JOB = "job.json"
 _MAY_CHANGE = ("epochs", "patience", "importance")  # when a run is resumed
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from fastdl.models.ctr import BY_NAME as MODELS
 from pyarrow import csv, parquet
 
 import fastdl
 from fastdl import CTRClassifier, cli
 from fastdl.data import generate_ad_log, read_log
-from fastdl.fitting import MODELS
 
 CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
 real = pytest.mark.skipif(not CTR.is_dir(), reason=f"{CTR} is absent")

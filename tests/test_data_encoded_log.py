@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import fastdl
-from fastdl.data import EncodedLog, FeatureEncoder, encoded_log, iter_ad_log, labels, prefetch
-from fastdl.data.prefetch import prefetched
+from fastdl import prefetch
+from fastdl.data import EncodedLog, FeatureEncoder, encoded_log, iter_ad_log, labels
+from fastdl.prefetch import prefetched
 
 ROWS, BLOCK = 2500, 400
 OPTIONS = {"numeric": 2, "categorical": 3, "cardinality": 300, "seed": 3}

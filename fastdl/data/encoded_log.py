@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from ..config import resolve_dtype
 from ..features import Batch
 from ..files import FORMAT_VERSION, read_arrays, write_arrays, write_json
+from ..stream import Rows, RowStream, Window
 from ..validation import check_size
 from .feature_encoder import FeatureEncoder
 from .labels import labels
@@ -30,39 +30,7 @@ _WINDOW_BYTES = 64 << 20  # three windows are in memory: trained on, ready, and 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-@dataclass
-class Rows:
-    """Some rows: features and labels (N,)."""
-
-    x: Batch
-    t: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.t)
-
-    def __getitem__(self, rows: Any) -> Rows:
-        return Rows(self.x[rows], self.t[rows])
-
-
-@dataclass
-class Window:
-    """Rows from ``start`` on in the epoch's order, and in which order they are taken."""
-
-    start: int
-    rows: Rows
-    order: np.ndarray
-
-    @property
-    def stop(self) -> int:
-        """The first row of the next window."""
-        return self.start + len(self.rows)
-
-    def take(self, first: int, count: int) -> Rows:
-        """``count`` rows from ``first`` on, both counted in the epoch's order."""
-        return self.rows[self.order[first - self.start : first - self.start + count]]
-
-
-class EncodedLog:
+class EncodedLog(RowStream):
     """Rows of a log of any size for ``Trainer.train``, in blocks, with memory bounded.
 
     tables: a function that starts a pass over the log's tables, each with a column label. encoder:

@@ -25,3 +25,7 @@ __all__ = [
     "WideAndDeep",
     "xDeepFM",
 ]
+
+# the models with embeddings by their names in lower case, as commands and files give them
+BY_NAME = {name.lower(): kind for name in __all__ if issubclass(kind := globals()[name], CTRModel)
+           and kind is not CTRModel}  # fmt: skip

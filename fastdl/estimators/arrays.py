@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .estimator import is_missing
+from .conventions import is_missing
 
 if TYPE_CHECKING:
     from pyarrow import Array, Table

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data import read_log
+from ..data.columns import is_list
+from ..data.fetch import as_table, is_table
+from ..data.formats import LABELS, OPPOSITES, resolve_format
+from ..data.parts import find_parts
 from .arrays import array_table, check_shape, positions
 from .classes import checked_labels
-from .data import read_log
-from .data.columns import is_list
-from .data.fetch import as_table, is_table
-from .data.formats import LABELS, OPPOSITES, resolve_format
-from .data.parts import find_parts
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..models.ctr import CTRModel
 from .fitting import generator, make_optimizer, row_weights, split
-from .models.ctr import CTRModel
 from .table_classifier import TableClassifier
 
 
@@ -166,7 +166,7 @@ class CTRClassifier(TableClassifier):
         ``fastdl predict --model FOLDER`` and ``CTRClassifier.load`` read it. Parameters that JSON
         cannot hold are left out.
         """
-        from .classifier_files import write_classifier
+        from .files import write_classifier
 
         self._check_fitted()
         write_classifier(self, folder)
@@ -178,7 +178,7 @@ class CTRClassifier(TableClassifier):
         Raises FileNotFoundError, and ValueError for files that are damaged or do not belong
         together.
         """
-        from .classifier_files import read_classifier
+        from .files import read_classifier
 
         classifier = cls()
         for name, value in read_classifier(folder).items():

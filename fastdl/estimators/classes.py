@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .estimator import exception, is_missing
+from .conventions import exception, is_missing
 
 
 def checked_labels(y: Any, rows: int) -> np.ndarray:

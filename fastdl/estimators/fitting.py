@@ -11,24 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from .models import ctr
-from .models.ctr import CTRModel
-from .optimizers import KernelOptimizer
-from .optimizers import registry as optimizers
-from .validation import check_number, check_sample_weight, check_size
+from ..models.ctr import BY_NAME, CTRModel
+from ..optimizers import KernelOptimizer
+from ..optimizers import registry as optimizers
+from ..validation import check_number, check_sample_weight, check_size
 
 if TYPE_CHECKING:
     from pyarrow import Table
 
-    from .features import FeatureSpec
+    from ..features import FeatureSpec
 
-MODELS: dict[str, type[CTRModel]] = {
-    name.lower(): kind for name in ctr.__all__
-    if issubclass(kind := getattr(ctr, name), CTRModel) and kind is not CTRModel
-}  # fmt: skip
-SMALL_STEP = (
-    1 << 24
-)  # multiplications; more threads win nothing, and lose much where cores are busy
+# multiplications; more threads win nothing, and lose much where cores are busy
+SMALL_STEP = 1 << 24
 LEAST_VALIDATION = 50  # rows; fewer say too little of when to stop
 
 
@@ -54,9 +48,9 @@ def model_class(model: Any) -> type[CTRModel]:
         return model
     if not isinstance(model, str):
         raise TypeError(f"model is {model!r}; expected a name or a subclass of CTRModel.")
-    if model.lower() not in MODELS:
-        raise ValueError(f"model is {model!r}; expected one of {', '.join(MODELS)}.")
-    return MODELS[model.lower()]
+    if model.lower() not in BY_NAME:
+        raise ValueError(f"model is {model!r}; expected one of {', '.join(BY_NAME)}.")
+    return BY_NAME[model.lower()]
 
 
 def make_model(
@@ -120,8 +114,8 @@ def bucket_columns(
     table: Table, numbers: str, buckets: Any, columns: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """``columns`` of an encoder, with the number of buckets of numeric columns beside."""
-    from .data.columns import is_id, is_number
-    from .data.feature_encoder import NOT_FEATURES
+    from ..data.columns import is_id, is_number
+    from ..data.feature_encoder import NOT_FEATURES
 
     if columns is not None and not isinstance(columns, Mapping):
         raise TypeError(f"columns is {columns!r}; expected a dict of column names and kinds.")

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..calibration import as_calibrator
+from ..callbacks import Callback, EarlyStopping
+from ..checkpoint import describe, network_arrays, restore
+from ..models.ctr import CTRModel
+from ..optimizers import KernelOptimizer
+from ..trainer import Trainer
+from ..validation import check_size
 from .alignment import aligned
-from .calibration import as_calibrator
-from .callbacks import Callback, EarlyStopping
-from .checkpoint import describe, network_arrays, restore
 from .classes import checked_labels, codes, two_classes
-from .estimator import BinaryClassifier
+from .conventions import BinaryClassifier
 from .fitting import (
     Rows,
     batch_rows,
@@ -22,14 +26,10 @@ from .fitting import (
     row_weights,
     threads_for,
 )
-from .models.ctr import CTRModel
-from .optimizers import KernelOptimizer
-from .trainer import Trainer
-from .validation import check_size
 
 # .data and .samples are imported where they are needed: `import fastdl` stays fast
 if TYPE_CHECKING:
-    from .data import FeatureEncoder
+    from ..data import FeatureEncoder
     from .samples import Samples, Source
 
 
@@ -162,7 +162,7 @@ class TableClassifier(BinaryClassifier):
 
     def _build(self, rows: Rows, rng: np.random.Generator) -> None:
         """The encoder, fitted, and the model, not trained."""
-        from .data import FeatureEncoder
+        from ..data import FeatureEncoder
 
         columns = bucket_columns(rows.table, self.numbers, self.buckets, self.columns)
         self.encoder_ = FeatureEncoder(

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checkpoint import save
-from .files import FORMAT_VERSION, check_version, write_json
-from .fitting import MODELS
-from .models.ctr import CTRModel
-from .schedules import Schedule, from_description
-from .scoring import ENCODER, FEATURES, METRICS, MODEL, load_model
+from ..checkpoint import save
+from ..files import FORMAT_VERSION, check_version, write_json
+from ..models.ctr import BY_NAME, CTRModel
+from ..schedules import Schedule, from_description
+from ..scoring import ENCODER, FEATURES, METRICS, MODEL, load_model
 
 if TYPE_CHECKING:
     from .classifier import CTRClassifier
@@ -51,11 +50,11 @@ def read_classifier(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(model, CTRModel):
         raise ValueError(
             f"{folder} holds a {type(model).__name__}, which has no embeddings; CTRClassifier "
-            f"reads folders of `fastdl train --model` with one of {', '.join(MODELS)}."
+            f"reads folders of `fastdl train --model` with one of {', '.join(BY_NAME)}."
         )
     name = type(model).__name__.lower()
     found: dict[str, Any] = {
-        "model": name if MODELS.get(name) is type(model) else type(model), "model_": model,
+        "model": name if BY_NAME.get(name) is type(model) else type(model), "model_": model,
         "encoder_": encoder,
     }  # fmt: skip
     path = Path(folder) / CLASSIFIER
