@@ -29,6 +29,7 @@ class Choice:
         self.categorical = set(_names(categorical, "categorical"))
         self.numeric = set(_names(numeric, "numeric"))
         self.times: dict[str, Any] = {}  # columns of times, and their types
+        self.names: list[str] | None = None  # those of the log's first part
         both = self.categorical & self.numeric
         if both:
             raise ValueError(f"{', '.join(sorted(both))} is in categorical= and in numeric=.")
@@ -39,6 +40,7 @@ class Choice:
         others = [f.name for f in schema
                   if not (is_number(f.type) or is_list(f.type) or is_time(f.type))]  # fmt: skip
         choice = Choice(self.wanted, others, numbers)
+        choice.names = [f.name for f in schema if f.name != "label"]
         choice.times = {f.name: f.type for f in schema if is_time(f.type)}
         return choice
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from . import text
 from .faults import OTHER_SCHEMA, BadPart
 from .formats import header, text_format
-from .records import Quoting, blocks
+from .records import Block, Quoting, blocks
+from .sparse import SPARSE
+
+_NO_ROW = list(b" \t\r#")
 
 if TYPE_CHECKING:
     from .places import Source
@@ -26,12 +31,22 @@ def count_rows(source: Source) -> int:
             return int(parquet.read_metadata(source.path).num_rows)
         except (pa.ArrowException, OSError) as error:
             raise BadPart(f"{source.path} is truncated or damaged: {error}") from None
+    if source.format in SPARSE:
+        found = blocks(source.path, text.BLOCK_BYTES, None)
+        return sum(len(block) - _comments(block) for block in found)
     shape = text_format(source.path, source.format, lenient=True)
     if shape.names is not None:
         return sum(map(len, blocks(source.path, text.BLOCK_BYTES, None)))
     columns = len(header(source.path, source.format, shape.delimiter))
     found = blocks(source.path, text.BLOCK_BYTES, Quoting(shape.delimiter, columns))
     return max(0, sum(map(len, found)) - 1)
+
+
+def _comments(block: Block) -> int:
+    """Lines of sparse logs that have nothing but blanks and a comment."""
+    view = np.frombuffer(block.data, np.uint8)
+    doubtful = np.flatnonzero(np.isin(view[block.starts], _NO_ROW))
+    return sum(not block.record(i).split(b"#")[0].strip() for i in doubtful.tolist())
 
 
 def lost_part(error: ValueError, source: Source, known: int) -> BadPart:

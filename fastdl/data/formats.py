@@ -15,14 +15,17 @@ from .faults import BadPart
 
 CRITEO_COUNTS = tuple(f"I{i}" for i in range(1, 14))
 CRITEO_CATEGORIES = tuple(f"C{i}" for i in range(1, 27))
-FORMATS = ("criteo", "avazu", "csv", "tsv", "parquet")
+FORMATS = ("criteo", "avazu", "csv", "tsv", "parquet", "libsvm", "libffm")
 LABELS = ("label", "click", "clicked", "clk")  # names that are taken for the label if none is given
 OPPOSITES = {"clk": "nonclk"}  # columns that are 1 - label in Taobao's logs: never features
 MISSING = ["", "NULL", "null", "NaN", "nan", "NA", "N/A"]
 
 DAMAGE = (EOFError, OSError, zlib.error)  # what packed files raise; BadGzipFile is an OSError
 
-_BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet"}
+_BY_SUFFIX = {
+    ".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet", ".svm": "libsvm",
+    ".libsvm": "libsvm", ".ffm": "libffm", ".libffm": "libffm",
+}  # fmt: skip
 _PACKED = {".gz": "a gzip file", ".zst": "a zstd file"}
 _MAGIC = {
     b"PAR1": "a Parquet file", b"\x89PNG": "a PNG picture",

@@ -15,6 +15,7 @@ from .parts import Paths, find_parts
 from .places import Source
 from .repair import tables_with_skips
 from .skipped import Skipped
+from .sparse import SPARSE, sparse_tables
 from .target import Target
 from .text import text_tables
 
@@ -100,7 +101,7 @@ def iter_log(
             check_file(part, format)
     check_size(batch_rows, "batch_rows")
     choice = Choice(columns, categorical, numeric)
-    sources = [Source(part, format, has_header=format not in ("parquet", "criteo"))
+    sources = [Source(part, format, has_header=format in ("avazu", "csv", "tsv"))
                for part in parts]  # fmt: skip
     target = Target(sources[0], label, positive, require_label, skips=skipped is not None)
     tables = _tables(sources, choice, target, batch_rows, skipped)
@@ -203,6 +204,8 @@ def _pieces(
     if source.format == "parquet":
         for table in _parquet(source, choice, target, batch_rows):
             yield table, None
+    elif source.format in SPARSE:
+        yield from sparse_tables(source, choice, target, skipped)
     elif skipped is not None:
         yield from tables_with_skips(source, choice, target, skipped)
     else:

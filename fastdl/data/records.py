@@ -124,7 +124,7 @@ def _chunks(path: Path, size: int) -> Iterator[tuple[bytes, bool]]:
                 pieces, found = [], 0
                 while found < size and not done:
                     try:
-                        piece = file.read1(_PIECE)
+                        piece = file.read1(min(_PIECE, size - found))
                     except DAMAGE as error:
                         damage, done = error, True
                         break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ class _Reader:
         data = block.data
         if len(block):  # between two records of the block lie blank lines at most
             data = pa.py_buffer(block.data)[int(block.starts[0]) : int(block.ends[-1]) + 1]
-        quoted = self.shape.names is None and b'"' in block.data
+        # only where records have several lines: pyarrow then finds records on one thread
+        quoted = self.shape.names is None and block.data.count(b"\n") > len(block) + 1
         longest = int((block.ends - block.starts).max()) + 3
         read = csv.ReadOptions(
             use_threads=bad_row is None, column_names=self.names,
@@ -150,6 +152,8 @@ def _salvaged(reader: _Reader, block: Block) -> tuple[Block, Any]:
 
 
 def _unclosed(reader: _Reader, block: Block) -> Bad:
+    if reader.shape.names is not None or b'"' not in block.data:
+        return {}
     rows = [row for row in range(len(block)) if reader.is_open(block, row)]
     return dict.fromkeys(rows, (UNREADABLE, "a quote is not closed"))
 
@@ -165,6 +169,9 @@ def _count(reader: _Reader, block: Block, bad: Bad) -> None:
 
 def _bad_bytes(reader: _Reader, block: Block) -> Bad:
     bad: Bad = {}
+    with suppress(UnicodeDecodeError):
+        block.data.decode("utf-8")
+        return bad
     for i in range(len(block)):
         try:
             block.record(i).decode("utf-8")
