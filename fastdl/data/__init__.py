@@ -4,11 +4,13 @@ from .encode import LogEncoder
 from .feature_encoder import FeatureEncoder
 from .generate import generate_ad_log, iter_ad_log, write_ad_log
 from .labels import labels, one_hot
+from .log import Log
 from .read import iter_log, read_log
 from .skipped import Skipped
 
 __all__ = [
     "FeatureEncoder",
+    "Log",
     "LogEncoder",
     "Skipped",
     "generate_ad_log",

@@ -23,6 +23,8 @@ def count_rows(source: Source) -> int:
 
     No values are looked at, and memory is bounded. Raises ValueError for a damaged file.
     """
+    if source.table is not None:
+        return len(source.table)
     if source.format == "parquet":
         import pyarrow as pa
         from pyarrow import parquet

@@ -7,24 +7,30 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .formats import open_bytes
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 
 @dataclass(frozen=True)
 class Source:
     """A log file, its format, and whether its first line has the column names.
 
-    ``numbers`` (rows,) has the line or row number of each row of the piece at hand where the reader
-    knows them; otherwise they are found anew.
+    ``table`` is the log itself where it lies in memory (the format is "memory"; ``path`` is what
+    messages call it). ``numbers`` (rows,) has the line or row number of each row of the piece at
+    hand where the reader knows them; otherwise they are found anew.
     """
 
     path: Path
     format: str
     has_header: bool
     numbers: np.ndarray | None = field(default=None, compare=False)
+    table: Table | None = field(default=None, compare=False)
 
     @property
     def unit(self) -> str:

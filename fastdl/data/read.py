@@ -20,6 +20,8 @@ from .target import Target
 from .text import text_tables
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyarrow import Schema, Table
 
 
@@ -64,16 +66,20 @@ def iter_log(
 
     ``path`` is a file, a folder of parts, a pattern such as ``days/*.parquet``, or a list of them
     (see ``find_parts`` for their order); all parts have the first one's columns, as numbers or
-    categories like there. ``format`` is criteo, avazu, csv, tsv or parquet; None goes by the file's
-    name (.csv, .tsv, .txt, .parquet; text also with .gz or .zst). The result has the column
-    ``label`` (int8, 1 for a click) first, unless ``require_label`` is False (for prediction), then
-    float64 columns for numbers and string columns for categories; booleans and numbers in columns
-    whose names end in id, code, key or hash are categories. Lists and times in Parquet stay what
-    they are. ``label`` names the label column (by default label, click, clicked or clk),
-    ``positive`` the value that means a click where the values are not 0 and 1 or false and true.
-    ``columns`` chooses columns; ``categorical`` and ``numeric`` say what some of them are, where
-    types would mislead: in csv and tsv the first 8 MB tell them. The words NULL, NaN, NA and N/A
-    without quotes, and nothing, are missing values.
+    categories like there. ``format`` is criteo, avazu, csv, tsv, parquet, libsvm or libffm; None
+    goes by the file's name (.csv, .tsv, .txt, .parquet, .libsvm, .svm, .libffm, .ffm; text also
+    with .gz or .zst). The result has the column ``label`` (int8, 1 for a click) first, unless
+    ``require_label`` is False (for prediction), then float64 columns for numbers and string columns
+    for categories; booleans and numbers in columns whose names end in id, code, key or hash are
+    categories. Lists and times of Parquet stay what they are, and times in csv and tsv as ISO 8601
+    writes them become such. Types behind a name, as in user_id:token and price:float, are believed.
+    Columns of libsvm and libffm are told in ``fastdl.data.libsvm`` and ``fastdl.data.libffm``.
+
+    ``label`` names the label column (by default label, click, clicked or clk), ``positive`` the
+    value that means a click where the values are not 0 and 1 or false and true (in libsvm and
+    libffm, -1 and 1). ``columns`` chooses columns; ``categorical`` and ``numeric`` say what some of
+    them are, where types would mislead: in text the first 8 MB tell them. The words NULL, NaN, NA
+    and N/A without quotes, and nothing, are missing values.
 
     ``on_error="skip"`` leaves out rows that cannot be used: ragged ones, texts in columns of
     numbers, infinite numbers, bytes that are not UTF-8, missing labels and labels that are none of
@@ -101,11 +107,16 @@ def iter_log(
             check_file(part, format)
     check_size(batch_rows, "batch_rows")
     choice = Choice(columns, categorical, numeric)
-    sources = [Source(part, format, has_header=format in ("avazu", "csv", "tsv"))
-               for part in parts]  # fmt: skip
+    sources = sources_of(parts, format)
     target = Target(sources[0], label, positive, require_label, skips=skipped is not None)
-    tables = _tables(sources, choice, target, batch_rows, skipped)
+    tables = tables_of(sources, choice, target, batch_rows, skipped)
     return tables if skipped is None or report is not None else _warned(tables, skipped)
+
+
+def sources_of(parts: list[Path], format: str) -> list[Source]:
+    """The files of a log with what messages need to know of them."""
+    has_header = format in ("avazu", "csv", "tsv")
+    return [Source(part, format, has_header) for part in parts]
 
 
 def check_on_error(on_error: str, report: Skipped | None) -> Skipped | None:
@@ -126,14 +137,15 @@ def _warned(tables: Iterator[Table], skipped: Skipped) -> Iterator[Table]:
             warnings.warn(skipped.summary(), stacklevel=2)
 
 
-def _tables(
+def tables_of(
     sources: list[Source], choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None
 ) -> Iterator[Table]:
+    """``iter_log`` with everything checked; bad rows are counted in ``skipped``, if given."""
     first, total = None, 0
     for source in sources:
         rows, before = 0, skipped.rows_of(source.path) if skipped is not None else 0
         try:
-            if skipped is not None:
+            if skipped is not None and source.table is None:
                 check_file(source.path, source.format, lenient=True)
             for table in _typed_tables(source, choice, target, batch_rows, skipped):
                 if first is None:
@@ -201,7 +213,9 @@ def _pieces(
 ) -> Iterator[tuple[Table, Source | None]]:
     """Pieces of a file as they are read, with the rows' places where the reader knows them."""
     target.source = source
-    if source.format == "parquet":
+    if source.table is not None:
+        yield source.table.select(_needed(source, source.table.column_names, choice, target)), None
+    elif source.format == "parquet":
         for table in _parquet(source, choice, target, batch_rows):
             yield table, None
     elif source.format in SPARSE:
@@ -225,6 +239,17 @@ def _with_columns_of(first: Schema, table: Table, source: Source, where: Source)
     return table if table.schema.equals(first) else table.cast(first)  # other dictionaries
 
 
+def _needed(source: Source, names: list[str], choice: Choice, target: Target) -> list[str]:
+    """The columns that have to be read; ValueError for names that do not fit."""
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(
+            f"{source.path} has more than one column named {', '.join(sorted(twice))}."
+        )
+    choice.check(names, source)
+    return choice.needed(names, target.find(names))
+
+
 def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) -> Iterator[Table]:
     import pyarrow as pa
     from pyarrow import parquet
@@ -234,14 +259,7 @@ def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) ->
         # Parquet mostly holds text as dictionaries: their texts need no copies
         texts = [f.name for f in metadata.schema.to_arrow_schema() if f.type == pa.string()]
         with parquet.ParquetFile(source.path, metadata=metadata, read_dictionary=texts) as file:
-            names = file.schema_arrow.names
-            twice = {name for name in names if names.count(name) > 1}
-            if twice:
-                raise ValueError(
-                    f"{source.path} has more than one column named {', '.join(sorted(twice))}."
-                )
-            choice.check(names, source)
-            needed = choice.needed(names, target.find(names))
+            needed = _needed(source, file.schema_arrow.names, choice, target)
             for batch in file.iter_batches(batch_rows, columns=needed):
                 yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError) as error:
