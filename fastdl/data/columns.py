@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 Names = Sequence[str]
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TIME = ("hour_of_day", "weekday")  # what Avazu's hour becomes
+# Names that only ids have. What integers look like does not tell: prices and sizes of popular
+# things are as irregular as ids, and what some thousand rows show a few hundred do not.
+_THINGS = frozenset((
+    "user", "customer", "member", "household", "advertiser", "publisher", "campaign", "adgroup",
+    "creative", "brand", "product", "item", "article", "movie", "song", "seller", "merchant",
+    "shop", "store", "site", "app", "device", "domain", "city", "country", "region", "zip",
+    "zipcode", "uid", "pid",
+))  # fmt: skip
+_DECLARED = ("token", "float", "token_seq", "float_seq")  # types behind names, as RecBole has them
 
 
 class Choice:
@@ -68,7 +77,10 @@ class Choice:
         """Whether a column of this name and pyarrow type is to be one of numbers."""
         if name in self.categorical or name in self.numeric:
             return name in self.numeric
-        return is_number(kind) and name not in LABELS and not is_id(name)
+        declared = declared_type(name)
+        if is_label(name) or declared is not None:
+            return declared == "float" and not is_label(name)
+        return is_number(kind) and not is_id(name)
 
 
 def typed(table: Table, source: Source, first_row: int, choice: Choice, target: Target) -> Table:
@@ -93,6 +105,8 @@ def typed(table: Table, source: Source, first_row: int, choice: Choice, target: 
             continue
         number = choice.is_number(name, column.type)
         found[name] = (_numbers if number else _texts)(column, name, source, first_row)
+        if declared_type(name) == "token_seq":
+            found[name] = _elements(found[name])
     if choice.wanted is not None:
         found = {name: c for name, c in found.items() if name in ("label", *choice.wanted)}
     return pa.table(found)
@@ -139,8 +153,43 @@ def is_time(kind: Any) -> bool:
 
 
 def is_id(name: str) -> bool:
-    """Whether a column's name says that its numbers only tell things apart: user_id, zip.code."""
-    return re.search(r"(^|[\W_])(id|code|key|hash)$|[a-z](Id|ID|Code|Key)$", name, re.A) is not None
+    """Whether a column's name says that its numbers only tell things apart: user_id, zip, brand.
+
+    >>> [is_id(name) for name in ("user_id", "adId", "item_id:token", "brand", "paid", "items")]
+    [True, True, True, True, False, False]
+    """
+    name = _base(name)
+    pattern = r"(^|[\W_])(id|code|key|hash)$|[a-z](Id|ID|Code|Key)$"
+    return name.lower() in _THINGS or re.search(pattern, name, re.A) is not None
+
+
+def is_label(name: str) -> bool:
+    """Whether a column of this name is taken for the label if none is given."""
+    return _base(name) in LABELS
+
+
+def declared_type(name: str) -> str | None:
+    """The type behind a column's name, as RecBole writes it: user_id:token, price:float.
+
+    >>> declared_type("price:float"), declared_type("price")
+    ('float', None)
+    """
+    kind = name.rpartition(":")[2]
+    return kind if kind in _DECLARED and len(kind) < len(name) - 1 else None
+
+
+def _base(name: str) -> str:
+    return name.rpartition(":")[0] if declared_type(name) is not None else name
+
+
+def _elements(column: ChunkedArray) -> ChunkedArray:
+    """Texts as lists of what stands between blanks; missing and empty ones are empty lists."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.utf8_trim(pc.fill_null(column.cast(pa.string()), ""), " ")
+    lists = pc.split_pattern(texts, " ")
+    return pc.if_else(pc.equal(texts, ""), pa.scalar([], pa.list_(pa.string())), lists)
 
 
 def _names(names: Names, option: str) -> list[str]:

@@ -103,7 +103,8 @@ class Target:
                 f"{self.source.path} has no label column {self.given}; its columns are "
                 f"{', '.join(names)}."
             )
-        found = next((name for name in LABELS if name in names), None)
+        known = [*LABELS, *(f"{name}:{kind}" for name in LABELS for kind in ("float", "token"))]
+        found = next((name for name in known if name in names), None)
         if found is None and self.required:
             raise ValueError(
                 f"{self.source.path} has none of the label columns {', '.join(LABELS)}; name it by "

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .columns import Choice, Names, is_time
+from .columns import Choice, Names, declared_type, is_label, is_time
 from .formats import (
     CRITEO_CATEGORIES,
     CRITEO_COUNTS,
-    LABELS,
     MISSING,
     TextFormat,
     header,
@@ -128,7 +127,7 @@ def _column_type(name: str, found: Any, choice: Choice) -> Any:
 
     if choice.is_number(name, found):
         return pa.float64()
-    if not is_time(found) or name in LABELS:
+    if not is_time(found) or is_label(name) or declared_type(name) is not None:
         return pa.string()
     # whole seconds in the first block say nothing of those in others
     seconds = pa.types.is_timestamp(found) and found.unit == "s"
