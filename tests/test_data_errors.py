@@ -122,6 +122,13 @@ def test_errors_in_the_first_line_of_criteos_format_and_counts(write):
     assert "line 4: column I3 has '9223372036854775808', which is not an integer" in examples[1][0]
 
 
+def test_long_examples_are_cut(write):
+    path, skipped = write("log.csv", GOOD + f"1,{'9' * 999}x,y\n"), Skipped()
+    read_log(path, on_error="skip", report=skipped, numeric=["a"])
+    (example,) = skipped.entries()[0]["examples"]
+    assert example.endswith("999 ...") and len(example) < 310
+
+
 def test_avazus_bad_hours(write):
     rows = "1,0,14102100\n1,1,14102124\n1,1,14133100\n1,1,\n1,1,14102123\n"
     path, skipped = write("log.csv", f"id,click,hour\n{rows}"), Skipped()

@@ -34,7 +34,7 @@ def columns_of(entries: Entries, asked: set[str]) -> list[str]:
         asked_of.setdefault(_field(name), []).append(name)
     names = []
     for field, own in _by_field(entries):
-        names += asked_of.pop(field, None) or _columns_of(field, own)
+        names += asked_of.pop(field, []) or _columns_of(field, own)
     return names + [name for rest in asked_of.values() for name in rest]
 
 

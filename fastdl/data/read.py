@@ -258,7 +258,9 @@ def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) ->
         metadata = parquet.read_metadata(source.path)
         # Parquet mostly holds text as dictionaries: their texts need no copies
         texts = [f.name for f in metadata.schema.to_arrow_schema() if f.type == pa.string()]
-        with parquet.ParquetFile(source.path, metadata=metadata, read_dictionary=texts) as file:
+        with parquet.ParquetFile(
+            source.path, metadata=metadata, read_dictionary=texts, page_checksum_verification=True
+        ) as file:
             needed = _needed(source, file.schema_arrow.names, choice, target)
             for batch in file.iter_batches(batch_rows, columns=needed):
                 yield pa.Table.from_batches([batch])

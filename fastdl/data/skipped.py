@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 EXAMPLES = 3  # kept of each file and reason
+LONGEST = 300  # characters of an example
 
 
 @dataclass
@@ -44,31 +45,35 @@ class Skipped:
         with self._lock:
             entry = self._entries.setdefault((str(path), reason), _Entry())
             entry.rows += rows
-            entry.examples += examples[: EXAMPLES - len(entry.examples)]
+            entry.examples += map(_shortened, examples[: EXAMPLES - len(entry.examples)])
 
     def lose(self, path: Any, reason: str, example: str) -> None:
         """Note that a part of a file, or all of it, could not be read; nobody knows its rows."""
         with self._lock:
             entry = self._entries.setdefault((str(path), reason), _Entry())
             entry.lost += 1
-            entry.examples += [example][: EXAMPLES - len(entry.examples)]
+            entry.examples += map(_shortened, [example][: EXAMPLES - len(entry.examples)])
+
+    def _items(self) -> list[tuple[tuple[str, str], _Entry]]:
+        with self._lock:
+            return list(self._entries.items())
 
     @property
     def rows(self) -> int:
         """How many rows were left out and counted."""
-        return sum(entry.rows for entry in self._entries.values())
+        return sum(entry.rows for _, entry in self._items())
 
     @property
     def lost(self) -> int:
         """How many times rows were lost that could not be counted."""
-        return sum(entry.lost for entry in self._entries.values())
+        return sum(entry.lost for _, entry in self._items())
 
     def __bool__(self) -> bool:
         return bool(self._entries)
 
     def rows_of(self, path: Any) -> int:
         """The rows of one file that were left out and counted."""
-        return sum(e.rows for (name, _), e in self._entries.items() if name == str(path))
+        return sum(e.rows for (name, _), e in self._items() if name == str(path))
 
     def clear(self) -> None:
         """Forget everything: before a log is read once more."""
@@ -80,13 +85,13 @@ class Skipped:
         return [
             {"file": name, "reason": reason, "rows": e.rows, "lost": e.lost,
              "examples": list(e.examples)}
-            for (name, reason), e in self._entries.items()
+            for (name, reason), e in self._items()
         ]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """{"rows", "lost", "by_reason": {reason: rows}, "files": ``entries()``}, for JSON."""
         by_reason: dict[str, int] = {}
-        for (_, reason), entry in self._entries.items():
+        for (_, reason), entry in self._items():
             by_reason[reason] = by_reason.get(reason, 0) + entry.rows
         return {"rows": self.rows, "lost": self.lost, "by_reason": by_reason,
                 "files": self.entries()}  # fmt: skip
@@ -99,6 +104,10 @@ class Skipped:
             for reason, rows in self.to_dict()["by_reason"].items()
         )
         return f"Skipped {self.rows:,} rows{parts}" + (f": {reasons}." if reasons else ".")
+
+
+def _shortened(example: str) -> str:
+    return example if len(example) <= LONGEST else f"{example[:LONGEST]} ..."
 
 
 def skipped_table(skipped: Skipped) -> Table:

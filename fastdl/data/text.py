@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .columns import Choice, Names, declared_type, is_label, is_time
+from .columns import Choice, Names, is_time
 from .formats import (
     CRITEO_CATEGORIES,
     CRITEO_COUNTS,
@@ -16,6 +16,7 @@ from .formats import (
     header,
     text_format,
 )
+from .names import declared_type, is_label
 from .places import Source
 from .target import Target
 
