@@ -62,9 +62,9 @@ class Entries:
 
 
 def read_entries(
-    block: Block, source: Source, on_bad: Callable[[BadRows], None], labelled: bool
-) -> Entries:
-    """The entries of a block's lines; ``on_bad`` is told of lines that are left out.
+    block: Block, source: Source, labelled: bool
+) -> tuple[Entries, list[BadRows]]:  # fmt: skip
+    """The entries of a block's lines, and what is wrong with the lines that are left out.
 
     Lines with nothing but a comment are no rows. ``labelled``: labels that are no numbers are bad.
     """
@@ -91,10 +91,10 @@ def read_entries(
     # of several things wrong with a row the first tells, and the earliest row comes first
     for problem in sorted(problems, key=lambda error: int(np.argmax(error.bad))):
         problem.bad &= ~bad
-        if problem.bad.any():
-            on_bad(problem)
         bad |= problem.bad
-    return found.without(bad) if bad.any() else found
+    told = [problem for problem in problems if problem.bad.any()]
+    told.sort(key=lambda error: int(np.argmax(error.bad)))
+    return (found.without(bad) if bad.any() else found), told
 
 
 def _fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 from . import libffm, libsvm, text
 from .columns import Choice
 from .entries import Entries, read_entries
-from .faults import BadRows
+from .faults import BadPart, BadRows
 from .records import Block, blocks
 from .target import Target
 
@@ -42,8 +43,9 @@ def sparse_tables(
             raise bad
         bad.count_in(skipped)
 
-    for block in blocks(source.path, text.BLOCK_BYTES, None):
-        entries = read_entries(_without_mark(block), source, tell, target.required)
+    for entries, problems in _entries(source, target.required):
+        for problem in problems:
+            tell(problem)
         if columns is None and len(entries):
             columns = _columns(entries, choice)
         if columns is not None:
@@ -64,6 +66,24 @@ def check_names(source: Source, choice: Choice) -> None:
             f"{source.path} has no column {', '.join(wrong)}; the columns of {source.format} are "
             f"{module.KNOWN}."
         )
+
+
+def _entries(source: Source, labelled: bool) -> Iterator[tuple[Entries, list[BadRows]]]:
+    """Those of each block; a second thread parses the next one while the caller is at work."""
+    waiting, damage = None, None
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for block in blocks(source.path, text.BLOCK_BYTES, None):
+                parsed = pool.submit(read_entries, _without_mark(block), source, labelled)
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = parsed
+        except BadPart as error:
+            damage = error
+        if waiting is not None:
+            yield waiting.result()
+    if damage is not None:
+        raise damage
 
 
 def _without_mark(block: Block) -> Block:
