@@ -112,14 +112,14 @@ def test_errors_in_the_first_line_of_criteos_format_and_counts(write):
     log = read_log(path, "criteo", on_error="skip", report=skipped)
     assert log["label"].to_pylist() == [1, 0, 1]
     assert reasons(skipped) == {
-        "ragged row": (2, 0), "not a number": (1, 0), "strange label": (1, 0),
+        "ragged row": (2, 0), "beyond int64": (1, 0), "strange label": (1, 0),
     }  # fmt: skip
     examples = [entry["examples"] for entry in skipped.entries()]
     assert examples[0] == [
         "line 1: expected 40 columns, got 2",
         "line 5: expected 40 columns, got 39",
     ]
-    assert "line 4: column I3 has '9223372036854775808', which is not an integer" in examples[1][0]
+    assert "line 4: column I3 has '9223372036854775808', which is beyond int64" in examples[1][0]
 
 
 def test_long_examples_are_cut(write):
@@ -127,6 +127,15 @@ def test_long_examples_are_cut(write):
     read_log(path, on_error="skip", report=skipped, numeric=["a"])
     (example,) = skipped.entries()[0]["examples"]
     assert example.endswith("999 ...") and len(example) < 310
+
+
+def test_a_first_block_without_a_good_row_does_not_tell_the_types(write, monkeypatch):
+    monkeypatch.setattr(text, "BLOCK_BYTES", 100)
+    path = write("log.csv", b"label,a\n" + b"1,\xff\n" * 100 + b"1,2\n0,3\n" * 100)
+    skipped = Skipped()
+    log = read_log(path, on_error="skip", report=skipped)
+    assert log["a"].to_pylist() == [2, 3] * 100
+    assert reasons(skipped) == {"not UTF-8": (100, 0)}
 
 
 def test_avazus_bad_hours(write):

@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels import entries as kernel
 from ..kernels.backend import ops
 from .faults import (
+    BEYOND,
     INFINITE,
     NO_LABEL,
     NOT_A_NUMBER,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from .places import Source
 
-BEYOND = "beyond int64"
 _REASONS = {kernel.BEYOND: BEYOND, kernel.NO_VALUE: NOT_A_NUMBER}
 
 

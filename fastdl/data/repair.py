@@ -12,7 +12,7 @@ import numpy as np
 
 from . import text
 from .columns import Choice, Names, is_number
-from .faults import BAD_BYTES, NOT_A_NUMBER, NOT_A_TIME, RAGGED, UNREADABLE, unreadable
+from .faults import BAD_BYTES, BEYOND, NOT_A_NUMBER, NOT_A_TIME, RAGGED, UNREADABLE, unreadable
 from .formats import TextFormat, header, text_format
 from .places import Source
 from .records import Block, Quoting, blocks, is_long, is_open
@@ -88,16 +88,18 @@ def tables_with_skips(
     text.check_avazu(source, names)
     label = target.find(names)
     reader = _Reader(source, shape, names, choice.needed(names, label), skipped)
-    first = True
+    first, settled = True, False
     for block in blocks(source.path, text.BLOCK_BYTES, _quoting(reader, label)):
         if first and len(block):
             first = False
             block = block.only(slice(int(shape.names is None), None))
         if not len(block):
             continue
-        if not reader.kinds:
-            types = partial(_first_types, reader, block)
+        if not settled:
+            good = _legible(reader, block)
+            types = partial(_types_of, reader, good)
             reader.kinds = text.column_types(source, reader.needed, choice, types)
+            settled = len(good) > 0
         # at a block's end pyarrow closes a quote by itself
         open_end = reader.is_open(block, len(block) - 1)
         table = None if open_end or block.unclosed.any() else reader.whole(block)
@@ -115,12 +117,16 @@ def _quoting(reader: _Reader, label: str | None) -> Quoting | None:
     return Quoting(reader.shape.delimiter, len(reader.names), places)
 
 
-def _first_types(reader: _Reader, block: Block, known: Any) -> Schema:
+def _legible(reader: _Reader, block: Block) -> Block:
+    """The records of a block that may tell of what types its columns are."""
     bad = [*_bad_bytes(reader, block), *_unclosed(reader, block)]
-    good = block.only(_others(block, bad)).joined()
-    if not len(good):
-        import pyarrow as pa
+    return block.only(_others(block, bad)).joined()
 
+
+def _types_of(reader: _Reader, good: Block, known: Any) -> Schema:
+    import pyarrow as pa
+
+    if not len(good):
         return pa.schema([(name, pa.string()) for name in reader.needed])
     return reader.table(good, known, lambda row: "skip").schema
 
@@ -223,8 +229,9 @@ def _wrong_values(reader: _Reader, block: Block) -> Bad:
         if not wrong.any():
             continue
         for row in np.flatnonzero(np.append(wrong, False)[coded.indices.fill_null(-1)]).tolist():
-            reason = NOT_A_NUMBER if is_number(kind) else NOT_A_TIME
             value = repr(coded[row].as_py())
+            reason = NOT_A_NUMBER if is_number(kind) else NOT_A_TIME
+            reason = BEYOND if text.is_beyond(value, kind) else reason
             bad.setdefault(row, (reason, text.wrong_value(name, value, kind)))
     return bad
 

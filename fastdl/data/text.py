@@ -158,13 +158,19 @@ def _explained(source: Source, names: Names, message: str) -> str:
     return f"{where} is truncated or damaged: {message}"
 
 
+def is_beyond(value: str, kind: Any) -> bool:
+    """Whether a value (as shown) of a column of integers is one, but beyond int64."""
+    return str(kind) == "int64" and re.fullmatch(r"' *[+-]?[0-9]{19,} *'", value) is not None
+
+
 def wrong_value(name: str, value: str, kind: Any) -> str:
     """What is wrong with a value (as shown) that is not of a column's type."""
-    kind = str(kind)
-    what = "an integer" if kind == "int64" else "a number"
-    if kind.startswith(("timestamp", "date")):
-        what = "a time like those in the first 8 MB"
+    what = "not an integer" if str(kind) == "int64" else "not a number"
+    if str(kind).startswith(("timestamp", "date")):
+        what = "not a time like those in the first 8 MB"
+    if is_beyond(value, kind):
+        what = "beyond int64"
     return (
-        f"column {name} has {value}, which is not {what}. If the column is a category, pass "
+        f"column {name} has {value}, which is {what}. If the column is a category, pass "
         f"categorical=['{name}']."
     )
