@@ -138,6 +138,12 @@ def test_a_first_block_without_a_good_row_does_not_tell_the_types(write, monkeyp
     assert reasons(skipped) == {"not UTF-8": (100, 0)}
 
 
+def test_bad_bytes_in_the_first_block_do_not_change_types(write):
+    path, skipped = write("log.csv", b"label,a\n1,2\n0,\xff\n0,3\n"), Skipped()
+    assert read_log(path, on_error="skip", report=skipped)["a"].to_pylist() == [2, 3]
+    assert reasons(skipped) == {"not UTF-8": (1, 0)}
+
+
 def test_avazus_bad_hours(write):
     rows = "1,0,14102100\n1,1,14102124\n1,1,14133100\n1,1,\n1,1,14102123\n"
     path, skipped = write("log.csv", f"id,click,hour\n{rows}"), Skipped()

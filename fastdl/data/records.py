@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from .faults import BadPart
 from .formats import DAMAGE, open_bytes
+
+Item = TypeVar("Item")
 
 _PIECE = 1 << 16  # what a packed file gives at once: so much before a damage may be lost
 _LOOK_AHEAD = 1000  # lines that a quoted text may have
@@ -115,6 +119,15 @@ def blocks(path: Path, size: int, quoting: Quoting | None) -> Iterator[Block]:
             raise BadPart(f"{path}, line {line} has more than {size >> 20} MB; is it a log?")
 
 
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each made by a second thread while the caller is at work on the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = pool.submit(next, items, None)
+            yield item
+
+
 def _chunks(path: Path, size: int) -> Iterator[tuple[bytes, bool]]:
     """(bytes, whether they are the last); BadPart after those that could be read."""
     damage, done = None, False
@@ -171,10 +184,12 @@ def _join(
     A record may go on behind the data where that has at most ``pending`` bytes from its begin on.
     Only a line with an odd number of quotes can leave one open.
     """
-    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == 34)
-    counts = np.searchsorted(quotes, ends) - np.searchsorted(quotes, starts)
-    free = 0
-    for i in np.flatnonzero(counts % 2).tolist():
+    if not len(starts):
+        return 0
+    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == ord('"'))
+    counts = np.diff(np.searchsorted(quotes, np.append(starts, ends[-1])))
+    odd, free = counts % 2 == 1, 0
+    for i in np.flatnonzero(odd).tolist():
         if i < free:
             continue
         lines = range(i, min(i + _LOOK_AHEAD, len(starts)))

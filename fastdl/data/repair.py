@@ -15,7 +15,7 @@ from .columns import Choice, Names, is_number
 from .faults import BAD_BYTES, BEYOND, NOT_A_NUMBER, NOT_A_TIME, RAGGED, UNREADABLE, unreadable
 from .formats import TextFormat, header, text_format
 from .places import Source
-from .records import Block, Quoting, blocks, is_long, is_open
+from .records import Block, Quoting, ahead, blocks, is_long, is_open
 from .skipped import Skipped
 from .target import Target
 
@@ -63,12 +63,12 @@ class _Reader:
         record = block.record(row)
         return b'"' in record and not is_long(record) and is_open(record, self.shape.delimiter)
 
-    def whole(self, block: Block) -> Table | None:
+    def whole(self, block: Block, kinds: Any = None) -> Table | None:
         """The block's table, None unless every record gives one row of the right types."""
         import pyarrow as pa
 
         try:
-            table = self.table(block, self.kinds)
+            table = self.table(block, self.kinds if kinds is None else kinds)
         except pa.ArrowException:
             return None
         return table if len(table) == len(block) else None
@@ -89,17 +89,16 @@ def tables_with_skips(
     label = target.find(names)
     reader = _Reader(source, shape, names, choice.needed(names, label), skipped)
     first, settled = True, False
-    for block in blocks(source.path, text.BLOCK_BYTES, _quoting(reader, label)):
+    for block in ahead(blocks(source.path, text.BLOCK_BYTES, _quoting(reader, label))):
         if first and len(block):
             first = False
             block = block.only(slice(int(shape.names is None), None))
         if not len(block):
             continue
         if not settled:
-            good = _legible(reader, block)
-            types = partial(_types_of, reader, good)
+            types = partial(_types_of, reader, block)
             reader.kinds = text.column_types(source, reader.needed, choice, types)
-            settled = len(good) > 0
+            settled = reader.whole(block) is not None or len(_legible(reader, block)) > 0
         # at a block's end pyarrow closes a quote by itself
         open_end = reader.is_open(block, len(block) - 1)
         table = None if open_end or block.unclosed.any() else reader.whole(block)
@@ -123,9 +122,15 @@ def _legible(reader: _Reader, block: Block) -> Block:
     return block.only(_others(block, bad)).joined()
 
 
-def _types_of(reader: _Reader, good: Block, known: Any) -> Schema:
+def _types_of(reader: _Reader, block: Block, known: Any) -> Schema:
+    """The types of a block's columns as pyarrow takes them, from the legible records if any are."""
     import pyarrow as pa
 
+    table = reader.whole(block, known)
+    # bytes that are no text make a column of numbers one of bytes
+    if table is not None and pa.binary() not in table.schema.types:
+        return table.schema
+    good = _legible(reader, block)
     if not len(good):
         return pa.schema([(name, pa.string()) for name in reader.needed])
     return reader.table(good, known, lambda row: "skip").schema

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ import numpy as np
 from . import libffm, libsvm, text
 from .columns import Choice
 from .entries import Entries, read_entries
-from .faults import BadPart, BadRows
-from .records import Block, blocks
+from .faults import BadRows
+from .records import Block, ahead, blocks
 from .target import Target
 
 if TYPE_CHECKING:
@@ -43,7 +42,11 @@ def sparse_tables(
             raise bad
         bad.count_in(skipped)
 
-    for entries, problems in _entries(source, target.required):
+    parsed = (
+        read_entries(_without_mark(block), source, target.required)
+        for block in blocks(source.path, text.BLOCK_BYTES, None)
+    )
+    for entries, problems in ahead(parsed):
         for problem in problems:
             tell(problem)
         if columns is None and len(entries):
@@ -66,24 +69,6 @@ def check_names(source: Source, choice: Choice) -> None:
             f"{source.path} has no column {', '.join(wrong)}; the columns of {source.format} are "
             f"{module.KNOWN}."
         )
-
-
-def _entries(source: Source, labelled: bool) -> Iterator[tuple[Entries, list[BadRows]]]:
-    """Those of each block; a second thread parses the next one while the caller is at work."""
-    waiting, damage = None, None
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            for block in blocks(source.path, text.BLOCK_BYTES, None):
-                parsed = pool.submit(read_entries, _without_mark(block), source, labelled)
-                if waiting is not None:
-                    yield waiting.result()
-                waiting = parsed
-        except BadPart as error:
-            damage = error
-        if waiting is not None:
-            yield waiting.result()
-    if damage is not None:
-        raise damage
 
 
 def _without_mark(block: Block) -> Block:
