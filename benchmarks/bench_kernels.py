@@ -20,6 +20,10 @@ ONE_HOT = np.eye(2, dtype=np.float32)[R.integers(0, 2, 4096)]
 SETTINGS = np.array([1e-3, 0, 0.9, 0.999, 1e-8, 0])
 IDS = b"".join(b"%08x" % i for i in R.integers(0, 2**32, 20_000))  # 20,000 texts of 8 bytes
 KEYS = R.integers(1, 2**63, 20_000).astype(np.uint64)
+# 1,000 lines of a libffm file with 39 fields
+FFM = b"".join(b"1" + b"".join(b" %d:%d:1" % (f, f * i) for f in range(39)) + b"\n"
+               for i in range(1000))  # fmt: skip
+FFM_ENDS = np.flatnonzero(np.frombuffer(FFM, np.uint8) == ord("\n"))
 # kernel: (file, arguments, positions of the destinations)
 CASES = {
     "dense_forward": ("dense", (f32(N, D), f32(D, H), f32(H), f32(N, H)), [3]),
@@ -56,6 +60,11 @@ CASES = {
                               np.zeros(65536, np.int64)), [2, 3]),
     "find_keys": ("strings", (KEYS, np.arange(65536).astype(np.uint64),
                               np.arange(65536) % 2, 7, np.zeros(20_000, np.int64)), [4]),
+    "parse_entries": ("entries", (
+        np.frombuffer(FFM, np.uint8), np.append(0, FFM_ENDS[:-1] + 1), FFM_ENDS, True,
+        np.zeros(1000), *(np.zeros(n, np.int64) for n in (1000, 1001, 39000, 39000)),
+        np.zeros(39000), *(np.zeros((n, 2), np.int64) for n in (39000, 1000)),
+    ), [4, 5, 6, 7, 8, 9, 10, 11]),
 }  # fmt: skip
 
 

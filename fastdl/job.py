@@ -34,6 +34,7 @@ class Job:
     positive: str | None = None
     rows: int = 100_000  # of a generated log
     split: str = "order"
+    on_error: str = "stop"  # or "skip" bad rows, which are counted
     hidden: tuple[int, ...] = (64, 32)
     buckets: int = 32  # indicator columns of a category, for the dense network
     embedding_dim: int = 16  # of the other models, as the rest
@@ -55,8 +56,10 @@ class Job:
             raise ValueError(f"model is {self.model!r}; expected one of {', '.join(MODELS)}.")
         if self.importance and self.importance < 2:
             raise ValueError(f"importance is {self.importance}; expected 0, or 2 rows and more.")
-        if self.split not in SPLITS:
-            raise ValueError(f"split is {self.split!r}; expected 'order' or 'random'.")
+        for name, known in (("split", SPLITS), ("on_error", ("stop", "skip"))):
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(f"{name} is {value!r}; expected {' or '.join(map(repr, known))}.")
         if self.calibrate is not None:
             as_calibrator(self.calibrate)
             self._needs_embeddings("--calibrate")

@@ -15,8 +15,9 @@ from .calibration import as_calibrator
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import save
 from .data import EncodedLog, FeatureEncoder, LogEncoder, labels, one_hot
-from .data.log import GeneratedLog, Log, Source
-from .data.split import Part, split
+from .data.generated_log import GeneratedLog
+from .data.log import Log
+from .data.split import Part, RowSource, split
 from .files import write_json
 from .inspection import CHECKPOINTS
 from .job import DENSE, MODELS, Job
@@ -103,10 +104,10 @@ def _run_folder(folder: Path, resume: bool) -> Path:
 
 
 # ---------------------------------------------------------------------------- rows
-def _source(job: Job, data: str | None) -> Source:
+def _source(job: Job, data: str | None) -> RowSource:
     if data is None:
         return GeneratedLog(job.rows, job.seed)
-    return Log(data, job.format, label=job.label, positive=job.positive)
+    return Log(data, job.format, label=job.label, positive=job.positive, on_error=job.on_error)
 
 
 def _parts(job: Job, folder: Path) -> Parts:
@@ -115,7 +116,11 @@ def _parts(job: Job, folder: Path) -> Parts:
     logs |= {n: _source(job, p) for n, p in (("valid", job.valid), ("test", job.test)) if p}
     known = _known_log(folder)
     if known is None:
-        known = {n: {"rows": s.count(), "fingerprint": s.fingerprint()} for n, s in logs.items()}
+        known = {
+            name: {"rows": log.count(), "fingerprint": log.fingerprint(),
+                   "skipped": log.skipped.to_dict()}
+            for name, log in logs.items()
+        }  # fmt: skip
         write_json(folder / LOG, known)
     for name, log in logs.items():
         log.check_unchanged(known[name]["fingerprint"])

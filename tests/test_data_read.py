@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from fastdl.data import iter_log, read_log, text
+from fastdl.data import FeatureEncoder, LogEncoder, Skipped, iter_log, read_log, text
 
 CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
 real = pytest.mark.skipif(not CTR.is_dir(), reason=f"{CTR} is absent")
@@ -41,10 +42,11 @@ def test_real_files(name, format, options, rows, columns):
     assert log.shape == (rows, columns)
     assert log.column_names[0] == "label"
     assert set(log["label"].unique().to_pylist()) == {0, 1}
-    assert {str(c.type).split("<")[0] for c in log.columns[1:]} <= {
+    assert {re.split("[<[]", str(c.type))[0] for c in log.columns[1:]} <= {
         "double",
         "string",
         "dictionary",
+        "timestamp",
     }
 
 
@@ -119,7 +121,7 @@ def test_blank_lines_and_quoted_line_breaks_count_in_line_numbers(write):
 
 @pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
 def test_lines_beyond_the_first_block_are_named(write, monkeypatch, name):
-    monkeypatch.setattr(text, "_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(text, "BLOCK_BYTES", 1000)
     rows = "".join(f'{i % 2},{i},"a\nb"\n' for i in range(3000))
     pack = gzip.compress if name.endswith("gz") else bytes
     path = write(name, pack(f"label,a,b\n{rows}".encode()))
@@ -333,3 +335,88 @@ def test_a_column_that_turns_to_text_late_names_line_and_cure(write):
     with pytest.raises(ValueError, match=r"line 300002: column a has 'text'.*categorical=\['a'\]"):
         read_log(path)
     assert read_log(path, categorical=["a"])["a"][-1].as_py() == "text"
+
+
+def test_types_behind_names_are_believed(write):
+    lines = ["label:float\tuser_id:token\tprice:float\tseen:token_seq\tshop:token",
+             "1.0\t7\t3\tx y\t1", "0.0\t8\t\t\t2", "0\t007\t2.5\tz\tNULL"]  # fmt: skip
+    path = write("log.tsv", "\n".join(lines))
+    log = read_log(path)
+    assert log.to_pydict() == {
+        "label": [1, 0, 0], "user_id:token": ["7", "8", "007"], "price:float": [3, None, 2.5],
+        "seen:token_seq": [["x", "y"], [], ["z"]], "shop:token": ["1", "2", None],
+    }  # fmt: skip
+    assert FeatureEncoder().fit(log).spec_.sequences[0].name == "seen:token_seq"
+    again = read_log(path, categorical=["seen:token_seq", "shop:token"], require_label=False)
+    assert again.equals(log.drop_columns("label"))
+    path = write("log.tsv", "label\tprice:float\n1\t3\n0\tcheap\n")
+    with pytest.raises(ValueError, match="line 3: column price:float has 'cheap', which is not"):
+        read_log(path)
+
+
+def test_integers_named_as_things_are_categories(write):
+    log = read_log(write("log.csv", "click,brand,Campaign,items,age\n1,4,5,6,7\n0,8,9,1,2\n"))
+    assert [str(column.type) for column in log.columns[1:]] == ["string"] * 2 + ["double"] * 2
+
+
+@real
+def test_movielens_in_recboles_names():
+    log = read_log(CTR / "movielens_100k.tsv", require_label=False)
+    types = {name: str(log[name].type) for name in log.column_names}
+    assert types == {"user_id:token": "string", "item_id:token": "string",
+                     "rating:float": "double", "timestamp:float": "double"}  # fmt: skip
+
+
+@real
+def test_times_of_a_real_file():
+    times = read_log(CTR / "open_bandit_random_all.csv", rows=2)["timestamp"]
+    assert times[0].as_py().isoformat() == "2019-11-24T00:00:34.762830+00:00"
+    text = read_log(CTR / "open_bandit_random_all.csv", categorical=["timestamp"], rows=1)
+    assert text["timestamp"].to_pylist() == ["2019-11-24 00:00:34.762830+00:00"]
+
+
+def test_times_in_csv(write, tmp_path):
+    columns = "label,second,zone,day,clock"
+    row = "2018-01-02 03:04:05,2018-01-02T03:04:05+02:00,2018-01-02,03:04:05"
+    write("a.csv", f"{columns}\n1,{row}\n0,,,,\n")
+    write("b.csv", f"{columns}\n1,2018-01-02T03:04:05.25,2018-01-02 03:04:05.5Z,NULL,x\n0,,,,\n")
+    log = read_log(tmp_path)
+    types = ["timestamp[us]", "timestamp[us, tz=UTC]", "date32[day]", "string"]
+    assert [str(column.type) for column in log.columns[1:]] == types
+    assert [str(t) for t in log["second"].to_pylist()[::2]] == [
+        "2018-01-02 03:04:05", "2018-01-02 03:04:05.250000",
+    ]  # fmt: skip
+    assert [t.hour for t in log["zone"].to_pylist()[::2]] == [1, 3]
+    encoder = FeatureEncoder(min_count=1).fit(log)
+    kinds = {name: kind for name, kind, _ in encoder.describe()}
+    assert kinds == {"second": "date", "zone": "date", "day": "date", "clock": "category"}
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [("2018-01-02 03:04:05", "soon"), ("2018-01-02 03:04:05", "2018-01-02 03:04:05+00:00"),
+     ("2018-01-02 03:04:05+00:00", "2018-01-02 03:04:05"), ("2018-01-02", "2018-01-02 03:04:05")],
+)  # fmt: skip
+def test_a_time_that_is_none_behind_the_first_block(write, monkeypatch, first, later):
+    monkeypatch.setattr(text, "BLOCK_BYTES", 1000)
+    rows = "".join(f"{i % 2},{first}\n" for i in range(300))
+    path = write("log.csv", f"label,at\n{rows}1,{later}\n1,\n")
+    words = f"line 302: column at has '{later}', which is not a time like those in the first 8 MB"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        read_log(path)
+    skipped = Skipped()
+    assert len(read_log(path, on_error="skip", report=skipped)) == 301
+    assert [(e["reason"], e["rows"]) for e in skipped.entries()] == [("not a time", 1)]
+    assert words in skipped.entries()[0]["examples"][0]
+    assert read_log(path, categorical=["at"])["at"].to_pylist()[-2:] == [later, None]
+
+
+def test_times_of_csv_as_categories_are_the_same_in_prediction(write):
+    rows = "".join(f"{i % 2},2018-01-0{i % 5 + 1} 03:04:05+00:00\n" for i in range(20))
+    path = write("log.csv", f"label,at\n{rows}")
+    encoder = LogEncoder().fit(log := read_log(path))
+    encoder = LogEncoder.from_dict(encoder.to_dict())
+    names = {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
+    again = read_log(path, require_label=False, **names)
+    np.testing.assert_array_equal(encoder.transform(again), encoder.transform(log))
+    assert encoder.transform(again).sum() == 20

@@ -17,7 +17,7 @@ from test_pipeline import run
 import fastdl
 from fastdl.callbacks import checkpoint_files
 from fastdl.data import FeatureEncoder, read_log, write_ad_log
-from fastdl.data.log import GeneratedLog
+from fastdl.data.generated_log import GeneratedLog
 from fastdl.data.split import split
 from fastdl.files import read_arrays
 from fastdl.job import Job, job_from

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .formats import LABELS, OPPOSITES
+from .faults import BAD_BYTES, BAD_HOUR, INFINITE, NOT_A_NUMBER, BadRows, unreadable
+from .formats import OPPOSITES
+from .names import declared_type, is_id, is_label
 from .places import Source
 from .target import Target
 
@@ -27,6 +29,8 @@ class Choice:
         self.wanted = None if wanted is None else _names(wanted, "columns")
         self.categorical = set(_names(categorical, "categorical"))
         self.numeric = set(_names(numeric, "numeric"))
+        self.times: dict[str, Any] = {}  # columns of times, and their types
+        self.names: list[str] | None = None  # those of the log's first part
         both = self.categorical & self.numeric
         if both:
             raise ValueError(f"{', '.join(sorted(both))} is in categorical= and in numeric=.")
@@ -36,7 +40,10 @@ class Choice:
         numbers = [f.name for f in schema if is_number(f.type) and f.name != "label"]
         others = [f.name for f in schema
                   if not (is_number(f.type) or is_list(f.type) or is_time(f.type))]  # fmt: skip
-        return Choice(self.wanted, others, numbers)
+        choice = Choice(self.wanted, others, numbers)
+        choice.names = [f.name for f in schema if f.name != "label"]
+        choice.times = {f.name: f.type for f in schema if is_time(f.type)}
+        return choice
 
     def check(self, names: Names, source: Source) -> None:
         """ValueError for a name that the log does not have."""
@@ -62,7 +69,10 @@ class Choice:
         """Whether a column of this name and pyarrow type is to be one of numbers."""
         if name in self.categorical or name in self.numeric:
             return name in self.numeric
-        return is_number(kind) and name not in LABELS and not is_id(name)
+        declared = declared_type(name)
+        if is_label(name) or declared is not None:
+            return declared == "float" and not is_label(name)
+        return is_number(kind) and not is_id(name)
 
 
 def typed(table: Table, source: Source, first_row: int, choice: Choice, target: Target) -> Table:
@@ -87,6 +97,8 @@ def typed(table: Table, source: Source, first_row: int, choice: Choice, target: 
             continue
         number = choice.is_number(name, column.type)
         found[name] = (_numbers if number else _texts)(column, name, source, first_row)
+        if declared_type(name) == "token_seq":
+            found[name] = _elements(found[name])
     if choice.wanted is not None:
         found = {name: c for name, c in found.items() if name in ("label", *choice.wanted)}
     return pa.table(found)
@@ -132,9 +144,14 @@ def is_time(kind: Any) -> bool:
     return types.is_date(kind) or types.is_timestamp(kind)
 
 
-def is_id(name: str) -> bool:
-    """Whether a column's name says that its numbers only tell things apart: user_id, zip.code."""
-    return re.search(r"(^|[\W_])(id|code|key|hash)$|[a-z](Id|ID|Code|Key)$", name, re.A) is not None
+def _elements(column: ChunkedArray) -> ChunkedArray:
+    """Texts as lists of what stands between blanks; missing and empty ones are empty lists."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.utf8_trim(pc.fill_null(column.cast(pa.string()), ""), " ")
+    lists = pc.split_pattern(texts, " ")
+    return pc.if_else(pc.equal(texts, ""), pa.scalar([], pa.list_(pa.string())), lists)
 
 
 def _names(names: Names, option: str) -> list[str]:
@@ -159,16 +176,19 @@ def _numbers(column: ChunkedArray, name: str, source: Source, first_row: int) ->
 
     try:
         # not safe: integers beyond 2**53 are rounded, as in any other reader of floats
-        column = column.cast(pa.float64(), safe=False)
+        numbers = column.cast(pa.float64(), safe=False)
     except pa.ArrowException as error:
+        _check_readable(column, pa.float64(), name, source, first_row)
         raise ValueError(
             f"{source.path}: column {name} has the type {column.type} and cannot be read as "
             f"numbers: {error}. If it is a category, pass categorical=['{name}']."
         ) from None
+    column = numbers
     infinite = pc.is_inf(column)
     if pc.any(infinite).as_py():
-        place = source.row(first_row + pc.index(infinite, True).as_py())
-        raise ValueError(f"{place}: column {name} is infinite; remove such values.")
+        bad = pc.fill_null(infinite, False).to_numpy()
+        words = f"column {name} is infinite; remove such values."
+        raise BadRows(source, first_row, bad, INFINITE, words)
     return pc.if_else(pc.is_nan(column), None, column)
 
 
@@ -179,10 +199,38 @@ def _texts(column: ChunkedArray, name: str, source: Source, first_row: int) -> C
     try:
         return as_texts(column)
     except pa.ArrowException as error:
+        _check_readable(column, pa.string(), name, source, first_row)
         raise ValueError(
             f"{source.path}: column {name} has the type {column.type}, which is neither numbers "
             f"nor text: {error}. Choose other columns by columns=."
         ) from None
+
+
+def _check_readable(
+    column: ChunkedArray, kind: Any, name: str, source: Source, first_row: int
+) -> None:
+    """BadRows where some texts of the column, not most, are no numbers, or some bytes no text."""
+    import pyarrow as pa
+
+    types, as_number = pa.types, kind == pa.float64()
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not (types.is_string(column.type) if as_number else types.is_binary(column.type)):
+        return
+    bad = unreadable(column.combine_chunks(), kind)
+    if not 0 < bad.sum() <= len(bad) // 2:
+        return
+
+    def detail(row: int) -> str:
+        value = column[row].as_py()
+        if as_number:
+            return (
+                f"column {name} has {value!r}, which is not a number. If the column is a category, "
+                f"pass categorical=['{name}']."
+            )
+        return f"column {name} has the type {column.type}, and {value[:20]!r} is not UTF-8 text."
+
+    raise BadRows(source, first_row, bad, NOT_A_NUMBER if as_number else BAD_BYTES, detail)
 
 
 def _time_of(hours: ChunkedArray, source: Source, first_row: int) -> dict[str, Any]:
@@ -192,19 +240,30 @@ def _time_of(hours: ChunkedArray, source: Source, first_row: int) -> dict[str, A
 
     distinct = hours.unique()  # a day has 24
     texts = distinct.to_pylist()
-    days = []
-    for text in texts:
-        try:
-            if not re.fullmatch(r"\d{6}([01]\d|2[0-3])", text or ""):
-                raise ValueError("expected digits YYMMDDHH")
-            days.append(np.datetime64(f"20{text[:2]}-{text[2:4]}-{text[4:6]}", "D").astype(int))
-        except ValueError as error:
-            found = pc.index(hours, text).as_py() if text is not None else None
-            row = found if found is not None else pc.index(pc.is_null(hours), True).as_py()
-            raise ValueError(f"{source.row(first_row + row)}: hour is {text!r}; {error}.") from None
-    weekday = [DAYS[(day + 3) % 7] for day in days]  # day 0, 1970-01-01, was a Thursday
+    days = [_day(text) for text in texts]
+    strange = [text for text, day in zip(texts, days, strict=True) if day is None]
+    if strange:
+        bad = pc.is_in(hours, pa.array(strange, hours.type)).to_numpy()
+
+        def detail(row: int) -> str:
+            return f"hour is {hours[row].as_py()!r}; expected digits YYMMDDHH."
+
+        raise BadRows(source, first_row, bad, BAD_HOUR, detail)
+    weekday = [
+        DAYS[(day + 3) % 7] for day in days if day is not None
+    ]  # day 0, 1970-01-01, was a Thursday
     places = pc.index_in(hours, distinct)
     return {
         "hour_of_day": pa.array([text[6:] for text in texts], pa.string()).take(places),
         "weekday": pa.array(weekday, pa.string()).take(places),
     }
+
+
+def _day(text: str | None) -> int | None:
+    """Days from 1970-01-01 to the day of YYMMDDHH, None where it is none."""
+    if text is None or not re.fullmatch(r"[0-9]{6}([01][0-9]|2[0-3])", text):
+        return None
+    try:
+        return int(np.datetime64(f"20{text[:2]}-{text[2:4]}-{text[4:6]}", "D").astype(int))
+    except ValueError:
+        return None

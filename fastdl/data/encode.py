@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from ..config import checked_dtype
 from ..validation import check_size
-from .columns import is_number
+from .columns import is_number, is_time
 from .description import VERSION, checked_columns, feature_names, width
 from .fetch import check_table, column_of
 from .hashing import bucket_of, hash_codes, slot_of, unpacked
@@ -111,8 +111,12 @@ class LogEncoder:
 
     @property
     def categorical_names(self) -> list[str]:
-        """Columns that were encoded as categories."""
-        return [c["name"] for c in self._fitted().columns_ if c["kind"] != "numeric"]
+        """Columns that were encoded as categories and are read as text; times are read as times."""
+        return [
+            c["name"]
+            for c in self._fitted().columns_
+            if c["kind"] != "numeric" and not c.get("time", False)
+        ]
 
     def _forget(self) -> None:
         for name in ("columns_", "feature_names_", "_learners", "_first"):
@@ -130,6 +134,7 @@ class LogEncoder:
         check_table(piece)
         if not hasattr(self, "_learners"):
             self._learners = self._new_learners(piece)
+            self._times = {name for name in self._learners if is_time(piece[name].type)}
             self._rows = 0
         self._rows += len(piece)
         for name, learner in self._learners.items():
@@ -162,7 +167,10 @@ class LogEncoder:
             raise ValueError("There are no columns to encode.")
         if self._rows == 0:
             raise ValueError("The log has no rows to learn from.")
-        self._prepare([learner.description() for learner in self._learners.values()])
+        self._prepare([
+            {**learner.description(), **({"time": True} if name in self._times else {})}
+            for name, learner in self._learners.items()
+        ])  # fmt: skip
 
     def _prepare(self, columns: list[dict[str, Any]]) -> None:
         self.columns_ = columns

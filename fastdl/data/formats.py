@@ -6,18 +6,26 @@ import csv
 import gzip
 import io
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .faults import BadPart
+
 CRITEO_COUNTS = tuple(f"I{i}" for i in range(1, 14))
 CRITEO_CATEGORIES = tuple(f"C{i}" for i in range(1, 27))
-FORMATS = ("criteo", "avazu", "csv", "tsv", "parquet")
+FORMATS = ("criteo", "avazu", "csv", "tsv", "parquet", "libsvm", "libffm")
 LABELS = ("label", "click", "clicked", "clk")  # names that are taken for the label if none is given
 OPPOSITES = {"clk": "nonclk"}  # columns that are 1 - label in Taobao's logs: never features
 MISSING = ["", "NULL", "null", "NaN", "nan", "NA", "N/A"]
 
-_BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet"}
+DAMAGE = (EOFError, OSError, zlib.error)  # what packed files raise; BadGzipFile is an OSError
+
+_BY_SUFFIX = {
+    ".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet", ".svm": "libsvm",
+    ".libsvm": "libsvm", ".ffm": "libffm", ".libffm": "libffm",
+}  # fmt: skip
 _PACKED = {".gz": "a gzip file", ".zst": "a zstd file"}
 _MAGIC = {
     b"PAR1": "a Parquet file", b"\x89PNG": "a PNG picture",
@@ -50,38 +58,52 @@ def resolve_format(path: Path, name: str | None) -> str:
     return name
 
 
-def check_file(path: Path, format: str) -> None:
-    """FileNotFoundError or ValueError unless there is a file that may be of the format."""
+def check_file(path: Path, format: str, lenient: bool = False) -> None:
+    """FileNotFoundError or BadPart unless there is a file that may be of the format.
+
+    ``lenient``: text may have a few zero bytes.
+    """
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
     with open(path, "rb") as file:
         head = file.read(4096)
     if not head:
-        raise ValueError(f"{path} is empty (0 bytes).")
-    found = _kind(head)
+        raise BadPart(f"{path} is empty (0 bytes).")
+    found = _kind(head, lenient)
     if format == "parquet":
         if found != "a Parquet file":
-            raise ValueError(f"{path} is {found or 'not a Parquet file'}; expected Parquet.")
+            raise BadPart(f"{path} is {found or 'not a Parquet file'}; expected Parquet.")
         return
     if found is not None and found == _PACKED.get(path.suffix.lower()):
-        found = _kind(read_head(path, 4096))
+        found = _kind(read_head(path, 4096), lenient)
     if found:
-        raise ValueError(f"{path} is {found}; expected text in the format {format}.")
+        raise BadPart(f"{path} is {found}; expected text in the format {format}.")
 
 
-def _kind(head: bytes) -> str | None:
+def _kind(head: bytes, lenient: bool) -> str | None:
     """What a file that begins so is in words, or None for text."""
     found = next((text for magic, text in _MAGIC.items() if head.startswith(magic)), None)
-    return found or ("not a text file (it has zero bytes)" if b"\x00" in head else None)
+    zeros = head.count(b"\x00")
+    if found is None and zeros > (len(head) // 50 if lenient else 0):
+        return "not a text file (it has zero bytes)"
+    return found
 
 
-def text_format(path: Path, format: str) -> TextFormat:
-    """Delimiter and column names of a text file; Criteo's test files have no label column."""
+def text_format(path: Path, format: str, lenient: bool = False) -> TextFormat:
+    """Delimiter and column names of a text file; Criteo's test files have no label column.
+
+    ``lenient``: most of the first lines of Criteo's tell, not the first one.
+    """
     if format != "criteo":
         return TextFormat("\t" if format == "tsv" else ",")
     names = ("label", *CRITEO_COUNTS, *CRITEO_CATEGORIES)
-    columns = first_line(path).count("\t") + 1
-    if columns not in (len(names), len(names) - 1):
+    fitting = (len(names), len(names) - 1)
+    if lenient:
+        found = [line.count(b"\t") + 1 for line in read_head(path, 1 << 16).splitlines()]
+        columns = max(found, key=lambda count: (count in fitting, found.count(count)), default=0)
+    else:
+        columns = first_line(path).count("\t") + 1
+    if columns not in fitting:
         raise ValueError(
             f"{path} has {columns} tab-separated columns in line 1; Criteo's format has 40 (label, "
             "13 counts, 26 categories), or 39 without the label."
@@ -93,7 +115,7 @@ def header(path: Path, format: str, delimiter: str) -> list[str]:
     """The column names in a text file's first line; ValueError where they cannot be names."""
     line = first_line(path).removeprefix("\ufeff")
     if not line.strip("\r\n") and not read_head(path, 4096).removeprefix(b"\xef\xbb\xbf").strip():
-        raise ValueError(f"{path} is empty: it has blank lines only.")
+        raise BadPart(f"{path} is empty: it has blank lines only.")
     names = next(csv.reader([line], delimiter=delimiter), [])
     if format == "tsv" and len(names) in (39, 40) and names[0] in ("0", "1"):
         raise ValueError(
@@ -124,12 +146,16 @@ def open_bytes(path: str | os.PathLike[str]) -> Any:
 
 
 def read_head(path: str | os.PathLike[str], size: int) -> bytes:
-    """The first bytes of the content; ValueError where it cannot be uncompressed."""
+    """The first bytes of the content, as far as they can be read; BadPart where none can."""
+    found = b""
     try:
         with open_bytes(path) as file:
-            return bytes(file.read(size))
-    except (EOFError, OSError) as error:  # OSError: gzip.BadGzipFile too
-        raise ValueError(f"{path} is truncated or damaged: {error}") from None
+            while len(found) < size and (piece := file.read1(size - len(found))):
+                found += piece
+    except DAMAGE as error:
+        if not found:
+            raise BadPart(f"{path} is truncated or damaged: {error}") from None
+    return found
 
 
 def first_line(path: str | os.PathLike[str]) -> str:
@@ -141,6 +167,6 @@ def first_line(path: str | os.PathLike[str]) -> str:
                 line = file.readline(1 << 20)
             return bytes(line).decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text in line 1.") from None
-    except (EOFError, OSError) as error:
-        raise ValueError(f"{path} is truncated or damaged: {error}") from None
+        raise BadPart(f"{path} is not UTF-8 text in line 1.") from None
+    except DAMAGE as error:
+        raise BadPart(f"{path} is truncated or damaged: {error}") from None

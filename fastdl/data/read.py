@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..validation import check_size
 from .columns import Choice, Names, typed
+from .count import lost_part
+from .faults import BadPart, BadRows
 from .formats import check_file, resolve_format
 from .parts import Paths, find_parts
 from .places import Source
+from .repair import tables_with_skips
+from .skipped import Skipped
+from .sparse import SPARSE, sparse_tables
 from .target import Target
 from .text import text_tables
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyarrow import Schema, Table
 
 
@@ -21,7 +29,7 @@ def read_log(
     path: Paths, format: str | None = None, *, label: str | None = None,
     positive: str | bool | float | None = None, columns: Names | None = None,
     categorical: Names = (), numeric: Names = (), rows: int | None = None,
-    require_label: bool = True,
+    require_label: bool = True, on_error: str = "stop", report: Skipped | None = None,
 ) -> Table:  # fmt: skip
     """A whole log, or its first ``rows`` rows, as a pyarrow Table; options as ``iter_log``.
 
@@ -38,7 +46,7 @@ def read_log(
     pieces = []
     for table in iter_log(
         path, format, label=label, positive=positive, columns=columns, categorical=categorical,
-        numeric=numeric, require_label=require_label,
+        numeric=numeric, require_label=require_label, on_error=on_error, report=report,
     ):  # fmt: skip
         pieces.append(table if left is None else table[:left])
         if left is not None:
@@ -52,22 +60,32 @@ def iter_log(
     path: Paths, format: str | None = None, *, label: str | None = None,
     positive: str | bool | float | None = None, columns: Names | None = None,
     categorical: Names = (), numeric: Names = (), batch_rows: int = 65536,
-    require_label: bool = True,
+    require_label: bool = True, on_error: str = "stop", report: Skipped | None = None,
 ) -> Iterator[Table]:  # fmt: skip
     """The log as pyarrow Tables of at most ``batch_rows`` rows, in bounded memory.
 
     ``path`` is a file, a folder of parts, a pattern such as ``days/*.parquet``, or a list of them
     (see ``find_parts`` for their order); all parts have the first one's columns, as numbers or
-    categories like there. ``format`` is criteo, avazu, csv, tsv or parquet; None goes by the file's
-    name (.csv, .tsv, .txt, .parquet; text also with .gz or .zst). The result has the column
-    ``label`` (int8, 1 for a click) first, unless ``require_label`` is False (for prediction), then
-    float64 columns for numbers and string columns for categories; booleans and numbers in columns
-    whose names end in id, code, key or hash are categories. Lists and times in Parquet stay what
-    they are. ``label`` names the label column (by default label, click, clicked or clk),
-    ``positive`` the value that means a click where the values are not 0 and 1 or false and true.
-    ``columns`` chooses columns; ``categorical`` and ``numeric`` say what some of them are, where
-    types would mislead: in csv and tsv the first 8 MB tell them. The words NULL, NaN, NA and N/A
-    without quotes, and nothing, are missing values.
+    categories like there. ``format`` is criteo, avazu, csv, tsv, parquet, libsvm or libffm; None
+    goes by the file's name (.csv, .tsv, .txt, .parquet, .libsvm, .svm, .libffm, .ffm; text also
+    with .gz or .zst). The result has the column ``label`` (int8, 1 for a click) first, unless
+    ``require_label`` is False (for prediction), then float64 columns for numbers and string columns
+    for categories; booleans and numbers in columns whose names end in id, code, key or hash are
+    categories. Lists and times of Parquet stay what they are, and times in csv and tsv as ISO 8601
+    writes them become such. Types behind a name, as in user_id:token and price:float, are believed.
+    Columns of libsvm and libffm are told in ``fastdl.data.libsvm`` and ``fastdl.data.libffm``.
+
+    ``label`` names the label column (by default label, click, clicked or clk), ``positive`` the
+    value that means a click where the values are not 0 and 1 or false and true (in libsvm and
+    libffm, -1 and 1). ``columns`` chooses columns; ``categorical`` and ``numeric`` say what some of
+    them are, where types would mislead: in text the first 8 MB tell them. The words NULL, NaN, NA
+    and N/A without quotes, and nothing, are missing values.
+
+    ``on_error="skip"`` leaves out rows that cannot be used: ragged ones, texts in columns of
+    numbers, infinite numbers, bytes that are not UTF-8, missing labels and labels that are none of
+    the log's two, Avazu's hours that are none; and files, or their rest, that are damaged or have
+    other columns than the first. ``report``, a ``Skipped``, counts all of them by file and reason
+    (without one, a warning does): rows that came and rows that it counts are the file's rows.
 
     Raises TypeError for options of another type, FileNotFoundError, and ValueError for a file that
     is empty, truncated, ragged or of another format, with its line number where there is one (row
@@ -81,42 +99,132 @@ def iter_log(
     ...     [len(table) for table in iter_log(f"{folder}/log.parquet", batch_rows=60)]
     [60, 40]
     """
+    skipped = check_on_error(on_error, report)
     parts = find_parts(path)
     format = resolve_format(parts[0], format)
     for part in parts:
-        check_file(part, format)
+        if on_error == "stop" or not part.exists():
+            check_file(part, format)
     check_size(batch_rows, "batch_rows")
     choice = Choice(columns, categorical, numeric)
-    sources = [Source(part, format, has_header=format not in ("parquet", "criteo"))
-               for part in parts]  # fmt: skip
-    target = Target(sources[0], label, positive, require_label)
-    return _tables(sources, choice, target, batch_rows)
+    sources = sources_of(parts, format)
+    target = Target(sources[0], label, positive, require_label, skips=skipped is not None)
+    tables = tables_of(sources, choice, target, batch_rows, skipped)
+    return tables if skipped is None or report is not None else _warned(tables, skipped)
 
 
-def _tables(
-    sources: list[Source], choice: Choice, target: Target, batch_rows: int
+def sources_of(parts: list[Path], format: str) -> list[Source]:
+    """The files of a log with what messages need to know of them."""
+    has_header = format in ("avazu", "csv", "tsv")
+    return [Source(part, format, has_header) for part in parts]
+
+
+def check_on_error(on_error: str, report: Skipped | None) -> Skipped | None:
+    """The report of what is skipped, None where nothing is; ValueError or TypeError."""
+    if on_error not in ("stop", "skip"):
+        raise ValueError(f"on_error is {on_error!r}; expected 'stop' or 'skip'.")
+    if report is not None and not isinstance(report, Skipped):
+        raise TypeError(f"report is {type(report).__name__}; expected a fastdl.data.Skipped.")
+    return None if on_error == "stop" else Skipped() if report is None else report
+
+
+def _warned(tables: Iterator[Table], skipped: Skipped) -> Iterator[Table]:
+    """Nobody asked for the report: a warning tells of what was left out."""
+    try:
+        yield from tables
+    finally:
+        if skipped:
+            warnings.warn(skipped.summary(), stacklevel=2)
+
+
+def tables_of(
+    sources: list[Source], choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None
 ) -> Iterator[Table]:
+    """``iter_log`` with everything checked; bad rows are counted in ``skipped``, if given."""
     first, total = None, 0
     for source in sources:
-        target.source, rows = source, 0
-        pieces = (
-            _parquet(source, choice, target, batch_rows)
-            if source.format == "parquet"
-            else text_tables(source, choice, target)
-        )
-        for piece in pieces:
-            for start in range(0, len(piece), batch_rows):
-                table = piece[start : start + batch_rows]
-                found = typed(table, source, rows, choice, target)
+        rows, before = 0, skipped.rows_of(source.path) if skipped is not None else 0
+        try:
+            if skipped is not None and source.table is None:
+                check_file(source.path, source.format, lenient=True)
+            for table in _typed_tables(source, choice, target, batch_rows, skipped):
                 if first is None:
-                    first = found.schema
+                    first = table.schema
                     choice = choice.as_in(first)
-                yield _with_columns_of(first, found, source, sources[0])
+                table = _with_columns_of(first, table, source, sources[0])
+                yield table
                 rows += len(table)
+        except ValueError as error:
+            # before there are any rows, only damage may be the file's fault and not the caller's
+            if skipped is None or (first is None and not isinstance(error, BadPart)):
+                raise
+            rest = rows + skipped.rows_of(source.path) - before
+            lost_part(error, source, rest).count_in(skipped, source)
         total += rows
     if total == 0:
-        raise ValueError(f"{sources[0].path} has no rows.")
+        raise ValueError(f"{sources[0].path} has no rows{_all_skipped(skipped)}.")
     target.finish()
+
+
+def _all_skipped(skipped: Skipped | None) -> str:
+    return f" that can be used. {skipped.summary()[:-1]}" if skipped else ""
+
+
+def _typed_tables(
+    source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None
+) -> Iterator[Table]:
+    """The tables of a file, typed; BadRows in them are counted if there is a report."""
+    first_row = 0
+    for piece, where in _pieces(source, choice, target, batch_rows, skipped):
+        for start in range(0, len(piece), batch_rows):
+            table = piece[start : start + batch_rows]
+            if skipped is None and where is None:
+                target.source = source
+                yield typed(table, source, first_row, choice, target)
+            else:
+                own = (source if where is None else where).rows_from(
+                    start if where is not None else first_row, len(table)
+                )
+                found = _typed_rows(table, own, choice, target, skipped)
+                if len(found):
+                    yield found
+            first_row += len(table)
+
+
+def _typed_rows(
+    table: Table, source: Source, choice: Choice, target: Target, skipped: Skipped | None
+) -> Table:
+    import pyarrow as pa
+
+    while True:
+        target.source = source
+        try:
+            return typed(table, source, 0, choice, target)
+        except BadRows as error:
+            if skipped is None:
+                raise
+            error.count_in(skipped)
+            table = table.filter(pa.array(~error.bad))
+            source = source.where(~error.bad)
+
+
+def _pieces(
+    source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None
+) -> Iterator[tuple[Table, Source | None]]:
+    """Pieces of a file as they are read, with the rows' places where the reader knows them."""
+    target.source = source
+    if source.table is not None:
+        yield source.table.select(_needed(source, source.table.column_names, choice, target)), None
+    elif source.format == "parquet":
+        for table in _parquet(source, choice, target, batch_rows):
+            yield table, None
+    elif source.format in SPARSE:
+        yield from sparse_tables(source, choice, target, skipped)
+    elif skipped is not None:
+        yield from tables_with_skips(source, choice, target, skipped)
+    else:
+        for table in text_tables(source, choice, target):
+            yield table, None
 
 
 def _with_columns_of(first: Schema, table: Table, source: Source, where: Source) -> Table:
@@ -131,6 +239,17 @@ def _with_columns_of(first: Schema, table: Table, source: Source, where: Source)
     return table if table.schema.equals(first) else table.cast(first)  # other dictionaries
 
 
+def _needed(source: Source, names: list[str], choice: Choice, target: Target) -> list[str]:
+    """The columns that have to be read; ValueError for names that do not fit."""
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(
+            f"{source.path} has more than one column named {', '.join(sorted(twice))}."
+        )
+    choice.check(names, source)
+    return choice.needed(names, target.find(names))
+
+
 def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) -> Iterator[Table]:
     import pyarrow as pa
     from pyarrow import parquet
@@ -139,16 +258,11 @@ def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) ->
         metadata = parquet.read_metadata(source.path)
         # Parquet mostly holds text as dictionaries: their texts need no copies
         texts = [f.name for f in metadata.schema.to_arrow_schema() if f.type == pa.string()]
-        with parquet.ParquetFile(source.path, metadata=metadata, read_dictionary=texts) as file:
-            names = file.schema_arrow.names
-            twice = {name for name in names if names.count(name) > 1}
-            if twice:
-                raise ValueError(
-                    f"{source.path} has more than one column named {', '.join(sorted(twice))}."
-                )
-            choice.check(names, source)
-            needed = choice.needed(names, target.find(names))
+        with parquet.ParquetFile(
+            source.path, metadata=metadata, read_dictionary=texts, page_checksum_verification=True
+        ) as file:
+            needed = _needed(source, file.schema_arrow.names, choice, target)
             for batch in file.iter_batches(batch_rows, columns=needed):
                 yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{source.path} is truncated or damaged: {error}") from None
+        raise BadPart(f"{source.path} is truncated or damaged: {error}") from None

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .log import Source
+from .skipped import Skipped
 
 if TYPE_CHECKING:
     from pyarrow import Table
 
 SPLITS = ("order", "random")
 _BLOCK = 65536  # rows that are drawn from together
+
+
+class RowSource(Protocol):
+    """Rows of a log in their order, as often as they are asked for: ``Log``, ``GeneratedLog``."""
+
+    skipped: Skipped
+
+    def tables(self) -> Iterator[Table]:
+        """A pass over the rows, in tables with a column label."""
+
+    def count(self) -> int:
+        """How many rows a pass has."""
+
+    def fingerprint(self) -> Any:
+        """What JSON can hold and changes when the rows do."""
+
+    def check_unchanged(self, fingerprint: Any) -> None:
+        """ValueError where the rows are not those any more that had this fingerprint."""
 
 
 class Part:
@@ -25,9 +43,10 @@ class Part:
     """
 
     def __init__(
-        self, log: Source, total: int, low: float = 0.0, high: float = 1.0, seed: int | None = None
+        self, log: RowSource, total: int, low: float = 0.0, high: float = 1.0, seed: int | None = None
     ) -> None:
         self.log, self.total, self.low, self.high, self.seed = log, total, low, high, seed
+        self._fingerprint = log.fingerprint()
         self._drawn: tuple[int, np.ndarray] = -1, np.empty(0, bool)
         if seed is None:
             self.first, self.stop = self._bounds(total)
@@ -39,7 +58,11 @@ class Part:
             self.rows = sum(high - low for low, high in bounds)
 
     def tables(self) -> Iterator[Table]:
-        """A pass over the rows."""
+        """A pass over the rows; ValueError where the log has changed since the part was made."""
+        yield from self._own()
+        self.log.check_unchanged(self._fingerprint)
+
+    def _own(self) -> Iterator[Table]:
         row = 0
         for table in self.log.tables():
             if row >= self.stop:
@@ -77,7 +100,7 @@ class Part:
         return (places >= low) & (places < high)
 
 
-def split(log: Source, total: int, how: str, shares: tuple[float, ...], seed: int) -> list[Part]:
+def split(log: RowSource, total: int, how: str, shares: tuple[float, ...], seed: int) -> list[Part]:
     """Parts of these shares, one behind the other, in "order" or at "random".
 
     Raises ValueError for another ``how``.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .faults import NO_LABEL, STRANGE_LABEL, BadRows
 from .formats import LABELS
 from .places import Source
 
 if TYPE_CHECKING:
-    from pyarrow import Array, Table
+    from pyarrow import Array, ChunkedArray, Table
 
 _CLICKS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
@@ -16,8 +17,11 @@ _CLICKS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 class Target:
     """Finds and converts the label; remembers its values over all pieces of a log."""
 
-    def __init__(self, source: Source, name: str | None, positive: Any, required: bool) -> None:
+    def __init__(
+        self, source: Source, name: str | None, positive: Any, required: bool, skips: bool = False
+    ) -> None:
         self.source, self.given, self.positive, self.required = source, name, positive, required
+        self.skips = skips  # rows of a third label are bad rows, not the end
         self.name: str | None = None
         self.values: set[str] = set()
 
@@ -38,13 +42,40 @@ class Target:
             ) from None
         absent = pc.or_kleene(pc.is_null(texts), pc.equal(texts, "nan"))
         if pc.any(absent).as_py():
-            place = self.source.row(first_row + pc.index(absent, True).as_py())
-            raise ValueError(f"{place}: the label in column {self.name} is missing.")
+            words = f"the label in column {self.name} is missing."
+            raise BadRows(self.source, first_row, absent.to_numpy(), NO_LABEL, words)
+        if self.skips:
+            self._check_rows(texts, first_row)
         found = [str(value) for value in texts.unique().to_pylist()]
         self.values |= set(found)
         self._check()
         clicks = pa.array([text for text in found if self._is_click(text)], pa.string())
         return pc.is_in(texts, clicks).cast(pa.int8())
+
+    def _check_rows(self, texts: ChunkedArray, first_row: int) -> None:
+        """BadRows for the rows whose labels are none of the two that the log has."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        counted = pc.value_counts(texts).to_pylist()
+        counts = {str(item["values"]): int(item["counts"]) for item in counted}
+        strange = [text for text in counts if text not in self._accepted(counts)]
+        if not strange or (len(strange) == len(counts) and not self.values):
+            return  # where all are strange, the user has to say what a click is
+        bad = pc.is_in(texts, pa.array(strange, pa.string())).to_numpy()
+        raise BadRows(
+            self.source, first_row, bad, STRANGE_LABEL,
+            lambda row: f"the label in column {self.name} is {texts[row].as_py()!r}.",
+        )  # fmt: skip
+
+    def _accepted(self, counts: dict[str, int]) -> set[str]:
+        if self.positive is None:
+            return {text for text in counts if text.strip().lower() in _CLICKS}
+        clicks = {text for text in counts if self._is_click(text)}
+        others = {text for text in self.values if not self._is_click(text)}
+        if not others and len(clicks) < len(counts):
+            others = {max(counts.keys() - clicks, key=lambda text: (counts[text], text))}
+        return clicks | others
 
     def finish(self) -> None:
         """After the last piece: ValueError unless clicks and rows without a click have come."""
@@ -72,7 +103,8 @@ class Target:
                 f"{self.source.path} has no label column {self.given}; its columns are "
                 f"{', '.join(names)}."
             )
-        found = next((name for name in LABELS if name in names), None)
+        known = [*LABELS, *(f"{name}:{kind}" for name in LABELS for kind in ("float", "token"))]
+        found = next((name for name in known if name in names), None)
         if found is None and self.required:
             raise ValueError(
                 f"{self.source.path} has none of the label columns {', '.join(LABELS)}; name it by "
