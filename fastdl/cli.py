@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from .data import Skipped
     from .job import Job
 
 app = typer.Typer(
@@ -19,11 +20,13 @@ app = typer.Typer(
 
 DataFile = Annotated[
     str | None,
-    typer.Option(help="CSV, TSV, Parquet: a file, folder or pattern; none: generated log."),
+    typer.Option(help="A file, folder or pattern; none: a generated log."),
 ]
 Format = Annotated[
-    str | None, typer.Option(help="criteo, avazu, csv, tsv or parquet; default: by the name.")
+    str | None,
+    typer.Option(help="criteo, avazu, csv, tsv, parquet, libsvm, libffm; default: by the name."),
 ]
+OnError = Annotated[str, typer.Option(help="Bad rows: 'stop', or 'skip' and count them.")]
 
 
 _NOT_OF_THE_JOB = ("out", "options", "threads", "resume")
@@ -47,6 +50,7 @@ def train(
     label: Annotated[str | None, typer.Option(help="Name of the label column.")] = None,
     positive: Annotated[str | None, typer.Option(help="Label value that means a click.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")] = None,
+    on_error: OnError = "stop",
     options: Annotated[
         Path | None, typer.Option(help="TOML file with options; those given here go before.")
     ] = None,
@@ -87,6 +91,7 @@ def train(
 
     from . import set_num_threads
     from .data import FeatureEncoder
+    from .data.skipped import skipped_table
     from .kernels.jit import cache_folder
     from .pipeline import train_ctr
     from .report import columns_table, metrics_table
@@ -108,6 +113,8 @@ def train(
             console.print(columns_table(encoder.describe()))
 
     outcome = train_ctr(job, folder, resume=resume, progress=console.is_terminal, on_encoder=show)
+    if outcome.skipped:
+        console.print(skipped_table(outcome.skipped))
     console.print(metrics_table(outcome.model, outcome.base, outcome.best, outcome.tested_on))
     console.print(f"Model, metrics and {PAGE} are in {outcome.folder}", soft_wrap=True)
 
@@ -130,11 +137,15 @@ def predict(
     data: Annotated[str, typer.Option(help="Log to predict.")],
     out: Annotated[str, typer.Option(help="File for the probabilities, .csv or .parquet.")],
     format: Format = None,
+    on_error: OnError = "stop",
 ) -> None:
     """Write the click probability of every row of a log."""
+    from .data import Skipped
     from .scoring import predict_ctr
 
-    rows = predict_ctr(model, data, out, format=format)
+    report = Skipped()
+    rows = predict_ctr(model, data, out, format=format, on_error=on_error, report=report)
+    _print_skipped(report)
     print(f"Wrote {rows:,} probabilities to {out}")
 
 
@@ -148,17 +159,23 @@ def evaluate(
     format: Format = None,
     label: Annotated[str | None, typer.Option(help="Default: as in training.")] = None,
     positive: Annotated[str | None, typer.Option(help="Default: as in training.")] = None,
+    on_error: OnError = "stop",
     out: Annotated[str | None, typer.Option(help="JSON file for all metrics.")] = None,
 ) -> None:
     """Tell how good a model's probabilities are on a log, overall and for each value of columns."""
     from rich.console import Console
 
+    from .data import Skipped
     from .files import write_json
     from .report import metrics_table, values_table
     from .scoring import evaluate_ctr
 
     columns = [name.strip() for name in by.split(",") if name.strip()]
-    found = evaluate_ctr(model, data, format=format, label=label, positive=positive, by=columns)
+    report = Skipped()
+    found = evaluate_ctr(model, data, format=format, label=label, positive=positive, by=columns,
+                         on_error=on_error, report=report)  # fmt: skip
+    found["skipped"] = report.entries()
+    _print_skipped(report)
     console = Console()
     console.print(metrics_table(found["test"], found["base_rate"]))
     for name, values in found["by"].items():
@@ -220,6 +237,15 @@ def bench(
     from .bench import run_suite
 
     raise typer.Exit(run_suite(suite))
+
+
+def _print_skipped(report: Skipped) -> None:
+    if report:
+        from rich.console import Console
+
+        from .data.skipped import skipped_table
+
+        Console().print(skipped_table(report.entries()))
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -118,7 +118,7 @@ def _parts(job: Job, folder: Path) -> Parts:
     if known is None:
         known = {
             name: {"rows": log.count(), "fingerprint": log.fingerprint(),
-                   "skipped": log.skipped.to_dict()}
+                   "skipped": log.skipped.entries()}
             for name, log in logs.items()
         }  # fmt: skip
         write_json(folder / LOG, known)
@@ -133,7 +133,8 @@ def _parts(job: Job, folder: Path) -> Parts:
     own = split(logs["data"], rows["data"], job.split, shares, job.seed)
     valid = Part(logs["valid"], rows["valid"]) if job.valid else own[1]
     test = Part(logs["test"], rows["test"]) if job.test else None if job.valid else own[2]
-    return Parts(own[0], valid, test)
+    skipped = [entry for known_log in known.values() for entry in known_log["skipped"]]
+    return Parts(own[0], valid, test, skipped)
 
 
 def _known_log(folder: Path) -> dict[str, Any] | None:

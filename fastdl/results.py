@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ class Outcome:
     best: dict[str, Any] | None
     folder: Path
     tested_on: str = "test"  # or "validation", where there were no rows for a test
+    skipped: list[dict[str, Any]] = field(default_factory=list)  # bad rows, by file and reason
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Parts:
     train: Part
     validation: Part
     test: Part | None
+    skipped: list[dict[str, Any]]  # entries of the logs' ``Skipped``
 
     def named(self) -> dict[str, Part]:
         """The parts by name."""
@@ -86,7 +88,7 @@ def report(
         "curves": curves(y, probability, true),
         "progressive": progressive.table() if progressive else None,
         "importance": _importance(prepared, tested, job) if job.importance else None,
-        "columns": described_columns(prepared.encoder),
+        "columns": described_columns(prepared.encoder), "skipped": parts.skipped,
         "facts": _facts(trainer, parts, seconds, on),
     }  # fmt: skip
     write_json(folder / METRICS, results)
@@ -96,13 +98,15 @@ def report(
     plot_run(folder / PICTURE, history=history, label=y, probability=probability,
              title=f"fastdl: {name}", best_possible=true)  # fmt: skip
     write_page(folder / PAGE, results)
-    return Outcome(model, base, best, folder, on)
+    return Outcome(model, base, best, folder, on, parts.skipped)
 
 
 def _facts(trainer: Trainer, parts: Parts, seconds: float, on: str) -> dict[str, Any]:
     rows = {f"{name} rows": part.rows for name, part in parts.named().items()}
     epochs = sum(trainer.history["seconds"])
     trained = parts.train.rows * len(trainer.history["epoch"])
+    if parts.skipped:
+        rows["skipped rows"] = sum(entry["rows"] for entry in parts.skipped)
     return {
         **rows, "metrics of": f"{on} rows", "seconds in all": round(seconds, 1),
         "rows trained a second": round(trained / epochs) if epochs else None,

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import metrics
 from .checkpoint import load
-from .data import FeatureEncoder, LogEncoder, iter_log, labels
+from .data import FeatureEncoder, LogEncoder, Skipped, iter_log, labels
 from .data.fetch import column_of
 from .data.formats import resolve_format
 from .data.learners import distinct
@@ -30,11 +30,13 @@ MOST_VALUES = 20  # of a column by which a log is evaluated; the rarer ones coun
 
 
 def predict_ctr(
-    folder: str | os.PathLike[str], data: Paths, out: str, *, format: str | None = None
-) -> int:
+    folder: str | os.PathLike[str], data: Paths, out: str, *, format: str | None = None,
+    on_error: str = "stop", report: Skipped | None = None,
+) -> int:  # fmt: skip
     """Write the click probability of every row of ``data`` to ``out``, CSV or Parquet; rows.
 
-    The log is read in pieces of bounded memory. Raises FileNotFoundError and ValueError for a
+    The log is read in pieces of bounded memory. With on_error="skip" rows that cannot be read get
+    no line, and ``report`` counts them. Raises FileNotFoundError and ValueError for a
     model folder that is incomplete or damaged, and for a log that does not fit the model.
     """
     import pyarrow as pa
@@ -43,7 +45,10 @@ def predict_ctr(
     network, encoder, trained_format = load_model(folder)
     if Path(out).suffix not in (".csv", ".parquet"):
         raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
-    pieces = _scored(network, encoder, data, format or trained_format, require_label=False)
+    pieces = _scored(
+        network, encoder, data, format or trained_format, require_label=False, on_error=on_error,
+        report=report,
+    )  # fmt: skip
     schema = pa.schema([("probability", pa.float32())])
     writer_class = csv.CSVWriter if Path(out).suffix == ".csv" else parquet.ParquetWriter
     rows = 0
@@ -130,6 +135,7 @@ def score(
 def evaluate_ctr(
     folder: str | os.PathLike[str], data: Paths, *, format: str | None = None,
     label: str | None = None, positive: str | None = None, by: Sequence[str] = (),
+    on_error: str = "stop", report: Skipped | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """``fastdl.metrics.evaluate`` of a model on a log, overall and for each value of some columns.
 
@@ -146,7 +152,7 @@ def evaluate_ctr(
     values: dict[str, list[Any]] = {name: [] for name in by}
     for table, probability in _scored(
         network, encoder, data, format or trained_format, label=label or job.get("label"),
-        positive=positive or job.get("positive"),
+        positive=positive or job.get("positive"), on_error=on_error, report=report,
     ):  # fmt: skip
         found.append((labels(table), probability))
         for name in by:

@@ -95,7 +95,7 @@ def test_the_report_as_json_and_as_a_table(write):
     found = json.loads(json.dumps(skipped.to_dict()))
     assert found["by_reason"] == {"ragged row": 9, "infinite number": 1}
     assert [len(entry["examples"]) for entry in found["files"]] == [EXAMPLES, 1]
-    table = skipped_table(skipped)
+    table = skipped_table(skipped.entries())
     assert [next(iter(column.cells)) for column in table.columns] == [
         str(path), "ragged row", "9", "line 4: expected 3 columns, got 1",
     ]  # fmt: skip

@@ -261,3 +261,28 @@ def test_a_log_too_large_for_the_dense_network_is_told_before_it_is_read(
     monkeypatch.setattr("fastdl.pipeline.available_memory", lambda: 1 << 20)
     assert run("train", "--data", days, "--out", tmp_path / "run") == 2
     assert "--model deepfm" in capsys.readouterr().err
+
+
+def test_bad_rows_are_skipped_counted_and_told_by_every_command(tmp_path, capsys):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    write_ad_log(good, 600, seed=2, numeric=2, categorical=2, cardinality=50)
+    lines = good.read_text().splitlines(keepends=True)
+    lines[30] = "1,2,3\n"
+    lines[400] = lines[400].replace(",", ",x", 1)
+    bad.write_text("".join(lines))
+    command = ["train", "--model", "logisticregression", "--epochs", 1, "--data", bad]
+    assert run(*command, "--out", tmp_path / "stop") == 2
+    assert "bad.csv" in capsys.readouterr().err
+    assert run(*command, "--on-error", "skip", "--out", tmp_path / "run") == 0
+    assert "ragged" in capsys.readouterr().out
+    found = metrics_of(tmp_path / "run")
+    skipped = sum(entry["rows"] for entry in found["skipped"])
+    facts = found["facts"]
+    rows = sum(facts[f"{name} rows"] for name in ("train", "validation", "test"))
+    assert skipped == facts["skipped rows"] >= 1 and rows + skipped == 600
+    for more in (["predict", "--out", tmp_path / "p.csv"], ["evaluate"]):
+        ask = [more[0], "--model", tmp_path / "run", "--data", bad, *more[1:]]
+        assert run(*ask) == 2
+        assert run(*ask, "--on-error", "skip") == 0
+        assert "ragged" in capsys.readouterr().out
+    assert run(*command, "--on-error", "odd", "--out", tmp_path / "odd") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -110,12 +111,12 @@ def _shortened(example: str) -> str:
     return example if len(example) <= LONGEST else f"{example[:LONGEST]} ..."
 
 
-def skipped_table(skipped: Skipped) -> Table:
-    """Files, reasons, rows and an example of each, as a rich table.
+def skipped_table(entries: Sequence[Mapping[str, Any]]) -> Table:
+    """Files, reasons, rows and an example of each, from ``Skipped.entries``, as a rich table.
 
     >>> skipped = Skipped()
     >>> skipped.add("day_1.csv", "ragged row", 2, ["line 7: expected 3 columns, got 2"])
-    >>> skipped_table(skipped).row_count
+    >>> skipped_table(skipped.entries()).row_count
     1
     """
     from rich.markup import escape
@@ -126,7 +127,7 @@ def skipped_table(skipped: Skipped) -> Table:
         table.add_column(header, overflow="fold")
     table.add_column("rows", justify="right")
     table.add_column("for example", overflow="fold")
-    for entry in skipped.entries():
+    for entry in entries:
         rows = [f"{entry['rows']:,}"] * bool(entry["rows"]) + ["unknown"] * bool(entry["lost"])
         example = entry["examples"][0] if entry["examples"] else ""
         table.add_row(

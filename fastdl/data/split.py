@@ -43,7 +43,12 @@ class Part:
     """
 
     def __init__(
-        self, log: RowSource, total: int, low: float = 0.0, high: float = 1.0, seed: int | None = None
+        self,
+        log: RowSource,
+        total: int,
+        low: float = 0.0,
+        high: float = 1.0,
+        seed: int | None = None,
     ) -> None:
         self.log, self.total, self.low, self.high, self.seed = log, total, low, high, seed
         self._fingerprint = log.fingerprint()
