@@ -13,6 +13,7 @@ import numpy as np
 from . import metrics
 from .checkpoint import load
 from .data import FeatureEncoder, LogEncoder, Skipped, iter_log, labels
+from .data.columns import is_number
 from .data.fetch import column_of
 from .data.formats import resolve_format
 from .data.learners import distinct
@@ -126,7 +127,8 @@ def score(
     true = []
     for table in tables:
         found.append((labels(table), network.predict_proba(encoder.transform(table))[:, 1]))
-        if "click_probability" in table.column_names:
+        known = "click_probability" in table.column_names
+        if known and is_number(table["click_probability"].type):
             true.append(table["click_probability"].to_numpy())
     y, probability = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return y, probability, np.concatenate(true) if true else None
