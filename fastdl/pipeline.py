@@ -147,6 +147,12 @@ def _known_log(folder: Path) -> dict[str, Any] | None:
         raise ValueError(f"{path} is damaged; train anew in another folder.") from None
 
 
+def _fixed_format(parts: Parts) -> str | None:
+    """The format, if its files need not say it by themselves: of those without a header."""
+    found = parts.train.log.format
+    return found if found in ("criteo", "avazu") else None
+
+
 # ---------------------------------------------------------------------------- networks and data
 def _dense(
     job: Job, parts: Parts, folder: Path, rng: np.random.Generator, resume: bool
@@ -163,7 +169,7 @@ def _dense(
     network = CTRPredictionNetwork(len(encoder.feature_names_), list(job.hidden), rng=rng)
     y = labels(train)
     rate = float(y.mean())
-    save_encoder(encoder, folder, job.format, rate)
+    save_encoder(encoder, folder, _fixed_format(parts), rate)
     x_val, t_val = encoder.transform(validation), one_hot(labels(validation))
     return Prepared(network, encoder, rate, encoder.transform(train), one_hot(y), x_val, t_val)
 
@@ -185,7 +191,7 @@ def _streamed(
     """A model with embeddings, on blocks of encoded rows."""
     if job.warm_start is not None:
         network, encoder, rate = _begun_elsewhere(job.warm_start)
-        save_encoder(encoder, folder, job.format, rate)
+        save_encoder(encoder, folder, _fixed_format(parts), rate)
     else:
         encoder, rate = _encoder(job, parts, folder, resume)
         network = MODELS[job.model.lower()](
@@ -217,7 +223,7 @@ def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[Featur
     encoder = FeatureEncoder(numbers=job.numbers, min_count=job.min_count)
     encoder.fit(_counted(parts.train.tables(), counts))
     rate = counts[1] / counts[0]
-    save_encoder(encoder, folder, job.format, rate)
+    save_encoder(encoder, folder, _fixed_format(parts), rate)
     return encoder, rate
 
 

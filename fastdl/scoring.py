@@ -47,7 +47,7 @@ def predict_ctr(
     if Path(out).suffix not in (".csv", ".parquet"):
         raise ValueError(f"The output file is {out}; expected a name ending in .csv or .parquet.")
     pieces = _scored(
-        network, encoder, data, format or trained_format, require_label=False, on_error=on_error,
+        network, encoder, data, format, trained_format, require_label=False, on_error=on_error,
         report=report,
     )  # fmt: skip
     schema = pa.schema([("probability", pa.float32())])
@@ -153,7 +153,7 @@ def evaluate_ctr(
     found: list[tuple[np.ndarray, np.ndarray]] = []
     values: dict[str, list[Any]] = {name: [] for name in by}
     for table, probability in _scored(
-        network, encoder, data, format or trained_format, label=label or job.get("label"),
+        network, encoder, data, format, trained_format, label=label or job.get("label"),
         positive=positive or job.get("positive"), on_error=on_error, report=report,
     ):  # fmt: skip
         found.append((labels(table), probability))
@@ -175,15 +175,31 @@ def evaluate_ctr(
 
 
 def _scored(
-    network: Any, encoder: Any, data: Paths, format: str | None, **options: Any
+    network: Any,
+    encoder: Any,
+    data: Paths,
+    format: str | None,
+    trained: str | None,
+    **options: Any,
 ) -> Iterator[tuple[Table, np.ndarray]]:
     """Pieces of a log of bounded memory, and each row's click probability."""
     parts = find_parts(data)
-    format = resolve_format(parts[0], format)
+    format = _format(parts[0], format, trained)
     if format not in ("criteo", "avazu"):  # those have fixed types; others follow the training
         options |= {"categorical": encoder.categorical_names, "numeric": encoder.numeric_names}
     for table in iter_log(parts, format, **options):
         yield table, network.predict_proba(encoder.transform(table))[:, 1]
+
+
+def _format(path: Path, given: str | None, trained: str | None) -> str:
+    """The log's format; files without a header whose name does not tell are as in training."""
+    if given is None and trained is not None:
+        try:
+            told = resolve_format(path, None)
+        except ValueError:
+            return trained
+        return trained if told == "tsv" else told
+    return resolve_format(path, given)
 
 
 def _by_value(y: np.ndarray, probability: np.ndarray, column: ChunkedArray) -> dict[str, Any]:

@@ -256,7 +256,7 @@ BAD_FILES = [
     ("log.csv", "label,a", {}, "no rows"),
     ("log.csv", "\n\n", {}, "blank lines"),
     ("log.csv", "label;a\n1;2\n", {}, "one column in line 1.*separates columns by ','"),
-    ("log.tsv", "\t".join(["1"] * 40) + "\n", {}, "format criteo"),
+    ("log.tsv", "\t".join(["1"] * 39) + "\n", {}, "format criteo"),
     ("log.csv", GOOD, {"categorical": ["a"], "numeric": ["a"]}, "categorical= and in numeric="),
     ("log.csv", b"\xffabel,a\n1,2\n", {}, "not UTF-8 text in line 1"),
     ("log.csv", b"label,a\n1,x\n0,y\n1,\xff\n", {}, "line 4 is not UTF-8"),
@@ -420,3 +420,44 @@ def test_times_of_csv_as_categories_are_the_same_in_prediction(write):
     again = read_log(path, require_label=False, **names)
     np.testing.assert_array_equal(encoder.transform(again), encoder.transform(log))
     assert encoder.transform(again).sum() == 20
+
+
+def test_criteos_and_avazus_files_are_told_by_their_first_line(tmp_path):
+    counts, categories = "\t".join("1" * 13), "\t".join(["a1b2"] * 26)
+    (tmp_path / "day_0.txt").write_text(f"1\t{counts}\t{categories}\n0\t{counts}\t{categories}\n")
+    assert read_log(tmp_path / "day_0.txt").column_names[:3] == ["label", "I1", "I2"]
+    header = "\t".join(["label", *(f"x{i}" for i in range(39))])
+    (tmp_path / "own.tsv").write_text(f"{header}\n1\t{counts}\t{categories}\n0{chr(9) * 39}\n")
+    assert read_log(tmp_path / "own.tsv").column_names[:2] == ["label", "x0"]
+    names = (
+        "id,click,hour,C1,banner_pos,site_id,site_domain,site_category,app_id,app_domain,"
+        "app_category,device_id,device_ip,device_model,device_type,device_conn_type,C14,C15,C16,"
+        "C17,C18,C19,C20,C21"
+    )
+    rows = "".join(f"1,{label},14102100,{','.join('a' * 21)}\n" for label in (0, 1))
+    (tmp_path / "train.csv").write_text(f"{names}\n{rows}")
+    assert "hour_of_day" in read_log(tmp_path / "train.csv").column_names
+    assert "hour_of_day" not in read_log(tmp_path / "train.csv", "csv").column_names
+
+
+@pytest.mark.parametrize(
+    ("positive", "expected"),
+    [(">=4", [0, 0, 1, 1, 1]), ("> 4", [0, 0, 0, 1, 1]), ("<2.5", [1, 1, 0, 0, 0])],
+)
+def test_a_bound_for_the_label(tmp_path, positive, expected):
+    path = tmp_path / "ratings.csv"
+    path.write_text("rating,item\n1,a\n2,b\n4.0,c\n5,d\n5,e\n")
+    assert read_log(path, label="rating", positive=positive)["label"].to_pylist() == expected
+
+
+def test_a_bound_is_for_numbers_only(tmp_path):
+    path = tmp_path / "incomes.csv"
+    path.write_text("income,n\n>50K,1\n<=50K,2\n>50K,3\n")
+    found = read_log(path, label="income", positive=">50K")
+    assert found["label"].to_pylist() == [1, 0, 1]
+    path.write_text("rating,item\n1,a\nhigh,b\n4,c\n")
+    with pytest.raises(ValueError, match="more than two values"):
+        read_log(path, label="rating", positive=">=4")
+    skipped = Skipped()
+    found = read_log(path, label="rating", positive=">=4", on_error="skip", report=skipped)
+    assert found["label"].to_pylist() == [0, 1] and skipped.rows == 1

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ FORMATS = ("criteo", "avazu", "csv", "tsv", "parquet", "libsvm", "libffm")
 LABELS = ("label", "click", "clicked", "clk")  # names that are taken for the label if none is given
 OPPOSITES = {"clk": "nonclk"}  # columns that are 1 - label in Taobao's logs: never features
 MISSING = ["", "NULL", "null", "NaN", "nan", "NA", "N/A"]
+
+_AVAZU = ("id", "hour", "C1", "banner_pos", "site_id", "app_id", "device_id", "C14", "C21")
 
 DAMAGE = (EOFError, OSError, zlib.error)  # what packed files raise; BadGzipFile is an OSError
 
@@ -44,7 +47,10 @@ class TextFormat:
 
 
 def resolve_format(path: Path, name: str | None) -> str:
-    """The format's name, guessed from the file's if it is None; ValueError where that fails."""
+    """The format's name; if it is None told from the file's name and first line.
+
+    Raises ValueError where that fails.
+    """
     if name is None:
         suffixes = [s.lower() for s in path.suffixes if s.lower() not in _PACKED]
         name = _BY_SUFFIX.get(suffixes[-1] if suffixes else "")
@@ -53,9 +59,25 @@ def resolve_format(path: Path, name: str | None) -> str:
                 f"The format of {path} cannot be told from its name; give one of "
                 f"{', '.join(FORMATS)}."
             )
+        name = _told_by_first_line(path, name)
     if name not in FORMATS:
         raise ValueError(f"format is {name!r}; expected one of {', '.join(FORMATS)}.")
     return name
+
+
+def _told_by_first_line(path: Path, usual: str) -> str:
+    """criteo or avazu for text whose first line is as theirs, else the usual format."""
+    if usual not in ("csv", "tsv") or not path.is_file():
+        return usual
+    try:
+        line = first_line(path).strip("\ufeff\r\n")
+    except ValueError:
+        return usual  # it is told when the file is read
+    if usual == "tsv":
+        fields = line.split("\t")
+        counts = all(re.fullmatch(r"(-?\d+)?", field) for field in fields[1:14])
+        return "criteo" if len(fields) == 40 and fields[0] in ("0", "1") and counts else usual
+    return "avazu" if set(_AVAZU) <= set(line.split(",")) else usual
 
 
 def check_file(path: Path, format: str, lenient: bool = False) -> None:

@@ -20,6 +20,8 @@ class GeneratedLog:
     100
     """
 
+    format = None
+
     def __init__(self, rows: int, seed: int) -> None:
         self.rows, self.seed = check_size(rows, "rows"), seed
         self.skipped = Skipped()

@@ -68,18 +68,20 @@ def iter_log(
     (see ``find_parts`` for their order); all parts have the first one's columns, as numbers or
     categories like there. ``format`` is criteo, avazu, csv, tsv, parquet, libsvm or libffm; None
     goes by the file's name (.csv, .tsv, .txt, .parquet, .libsvm, .svm, .libffm, .ffm; text also
-    with .gz or .zst). The result has the column ``label`` (int8, 1 for a click) first, unless
-    ``require_label`` is False (for prediction), then float64 columns for numbers and string columns
-    for categories; booleans and numbers in columns whose names end in id, code, key or hash are
-    categories. Lists and times of Parquet stay what they are, and times in csv and tsv as ISO 8601
-    writes them become such. Types behind a name, as in user_id:token and price:float, are believed.
-    Columns of libsvm and libffm are told in ``fastdl.data.libsvm`` and ``fastdl.data.libffm``.
+    with .gz or .zst) and, for Criteo's and Avazu's, its first line. The result has the column
+    ``label`` (int8, 1 for a click) first, unless ``require_label`` is False (for prediction), then
+    float64 columns for numbers and string columns for categories; booleans and numbers in columns
+    whose names end in id, code, key or hash are categories. Lists and times of Parquet stay what
+    they are, and times in csv and tsv as ISO 8601 writes them become such. Types behind a name, as
+    in user_id:token and price:float, are believed. Columns of libsvm and libffm are told in
+    ``fastdl.data.libsvm`` and ``fastdl.data.libffm``.
 
     ``label`` names the label column (by default label, click, clicked or clk), ``positive`` the
     value that means a click where the values are not 0 and 1 or false and true (in libsvm and
-    libffm, -1 and 1). ``columns`` chooses columns; ``categorical`` and ``numeric`` say what some of
-    them are, where types would mislead: in text the first 8 MB tell them. The words NULL, NaN, NA
-    and N/A without quotes, and nothing, are missing values.
+    libffm, -1 and 1), or of numbers a bound, such as ">=4". ``columns`` chooses columns;
+    ``categorical`` and ``numeric`` say what some of them are, where types would mislead: in text
+    the first 8 MB tell them. The words NULL, NaN, NA and N/A without quotes, and nothing, are
+    missing values.
 
     ``on_error="skip"`` leaves out rows that cannot be used: ragged ones, texts in columns of
     numbers, infinite numbers, bytes that are not UTF-8, missing labels and labels that are none of

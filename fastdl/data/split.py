@@ -19,6 +19,7 @@ _BLOCK = 65536  # rows that are drawn from together
 class RowSource(Protocol):
     """Rows of a log in their order, as often as they are asked for: ``Log``, ``GeneratedLog``."""
 
+    format: str | None
     skipped: Skipped
 
     def tables(self) -> Iterator[Table]:

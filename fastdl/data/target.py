@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .faults import NO_LABEL, STRANGE_LABEL, BadRows
@@ -11,6 +14,10 @@ from .places import Source
 if TYPE_CHECKING:
     from pyarrow import Array, ChunkedArray, Table
 
+_BOUND = re.compile(r"\s*(>=|<=|>|<)\s*(\S+)\s*")
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
 _CLICKS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -21,6 +28,7 @@ class Target:
         self, source: Source, name: str | None, positive: Any, required: bool, skips: bool = False
     ) -> None:
         self.source, self.given, self.positive, self.required = source, name, positive, required
+        self.bound = _bound(positive)
         self.skips = skips  # rows of a third label are bad rows, not the end
         self.name: str | None = None
         self.values: set[str] = set()
@@ -69,6 +77,8 @@ class Target:
         )  # fmt: skip
 
     def _accepted(self, counts: dict[str, int]) -> set[str]:
+        if self.bound is not None and any(_number(text) is not None for text in counts):
+            return {text for text in counts if _number(text) is not None}
         if self.positive is None:
             return {text for text in counts if text.strip().lower() in _CLICKS}
         clicks = {text for text in counts if self._is_click(text)}
@@ -115,12 +125,16 @@ class Target:
     def _is_click(self, text: str) -> int:
         if self.positive is None:
             return _CLICKS[text.strip().lower()]
+        if self.bound is not None:
+            return int(self.bound(text))
         return int(_same(text, self.positive))
 
     def _check(self) -> None:
         plain = {_CLICKS.get(text.strip().lower()) for text in self.values}
         if None not in plain and self.positive is None:
             return  # 1 and 1.0, true and True are one value
+        if self.bound is not None and all(_number(t) is not None for t in self.values):
+            return
         if len(self.values) > 2:
             raise ValueError(
                 f"The label column {self.name} of {self.source.path} has more than two values: "
@@ -131,6 +145,27 @@ class Target:
                 f"The label column {self.name} of {self.source.path} has the values "
                 f"{_listed(self.values)}; say which one means a click by positive=."
             )
+
+
+def _bound(positive: Any) -> Callable[[str], bool] | None:
+    """What ``positive`` says of a label's text where it is a bound for numbers, such as >=4."""
+    found = _BOUND.fullmatch(positive) if isinstance(positive, str) else None
+    if found is None or (limit := _number(found[2])) is None:
+        return None
+    compare = _COMPARE[found[1]]
+
+    def fits(text: str) -> bool:
+        value = _number(text)
+        return text.strip() == positive.strip() or (value is not None and compare(value, limit))
+
+    return fits
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _same(text: str, positive: Any) -> bool:
