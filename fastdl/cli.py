@@ -45,8 +45,8 @@ def train(
     format: Format = None,
     model: Annotated[
         str,
-        typer.Option(help="ctrpredictionnetwork, or a model with embeddings: deepfm, dcnv2 ..."),
-    ] = "ctrpredictionnetwork",
+        typer.Option(help="deepfm, dcnv2 ...: a model with embeddings; or ctrpredictionnetwork."),
+    ] = "deepfm",
     label: Annotated[str | None, typer.Option(help="Name of the label column.")] = None,
     positive: Annotated[str | None, typer.Option(help="Label value that means a click.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")] = None,

@@ -29,7 +29,7 @@ class Job:
     valid: str | None = None  # a log that decides when to stop, in place of a share of data
     test: str | None = None  # a log that tests, in place of a share of data
     format: str | None = None
-    model: str = DENSE
+    model: str = "deepfm"
     label: str | None = None
     positive: str | None = None
     rows: int = 100_000  # of a generated log
@@ -73,7 +73,7 @@ class Job:
 
     def _needs_embeddings(self, option: str) -> None:
         if self.is_dense:
-            raise ValueError(f"{option} needs a model with embeddings: --model deepfm, say.")
+            raise ValueError(f"{option} needs a model with embeddings, such as --model deepfm.")
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON holds them."""

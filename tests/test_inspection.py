@@ -25,7 +25,20 @@ def run(*arguments: object) -> int:
 @pytest.fixture(scope="module")
 def dense(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "dense"
-    assert run("train", "--rows", 3000, "--epochs", 2, "--out", folder) == 0
+    assert (
+        run(
+            "train",
+            "--model",
+            "ctrpredictionnetwork",
+            "--rows",
+            3000,
+            "--epochs",
+            2,
+            "--out",
+            folder,
+        )
+        == 0
+    )
     return folder
 
 

@@ -41,7 +41,7 @@ def test_a_run_folder_has_model_metrics_and_picture(trained):
     assert (trained / "report.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in trained.iterdir()} == {
         "model.safetensors", "encoder.json", "metrics.json", "report.png", "checkpoints",
-        "job.json", "log.json", "report.html",
+        "job.json", "log.json", "report.html", "features.json", "vocabularies.parquet",
     }  # fmt: skip
 
 

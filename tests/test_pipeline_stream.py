@@ -176,7 +176,8 @@ def test_warm_start_goes_on_from_another_run(days, tmp_path, capsys):
     names = ("features.json", "vocabularies.parquet")
     assert all((tmp_path / "one" / n).read_bytes() == (tmp_path / "two" / n).read_bytes()
                for n in names)  # fmt: skip
-    assert run("train", "--rows", 100, "--warm-start", tmp_path / "one") == 2
+    dense = ["--model", "ctrpredictionnetwork"]
+    assert run("train", *dense, "--rows", 100, "--warm-start", tmp_path / "one") == 2
     assert "needs a model with embeddings" in capsys.readouterr().err
 
 
@@ -259,7 +260,8 @@ def test_a_log_too_large_for_the_dense_network_is_told_before_it_is_read(
     days, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr("fastdl.pipeline.available_memory", lambda: 1 << 20)
-    assert run("train", "--data", days, "--out", tmp_path / "run") == 2
+    dense = ["--model", "ctrpredictionnetwork"]
+    assert run("train", *dense, "--data", days, "--out", tmp_path / "run") == 2
     assert "--model deepfm" in capsys.readouterr().err
 
 
