@@ -17,7 +17,7 @@ from pyarrow import csv, parquet
 
 import fastdl
 from fastdl import CTRClassifier, cli
-from fastdl.data import generate_ad_log, read_log
+from fastdl.data import generate_ad_log, read_log, write_ad_log
 
 CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
 real = pytest.mark.skipif(not CTR.is_dir(), reason=f"{CTR} is absent")
@@ -460,3 +460,24 @@ def test_real_logs_with_the_defaults(tmp_path, name, options, least):
     metrics = fastdl.metrics.evaluate(log.filter(pa.array(~chosen))["label"].to_numpy(), p)
     assert metrics["auc"] > least
     assert 0.85 < metrics["calibration"] < 1.15
+
+
+def test_large_files_are_streamed(tmp_path, monkeypatch):
+    write_ad_log(tmp_path / "log.parquet", 6000, seed=4, cardinality=500)
+    options = {"epochs": 2, "hidden": (8,), "embedding_dim": 4, "random_state": 0}
+    small = CTRClassifier(**options).fit(tmp_path / "log.parquet")
+    monkeypatch.setattr("fastdl.estimators.streaming.LEAST_ROWS", 5000)
+    monkeypatch.setattr(
+        "fastdl.estimators.samples._read", lambda *_: pytest.fail("the file was read at once")
+    )
+    path = tmp_path / "log.parquet"
+    large, again = (CTRClassifier(**options, calibrate="platt").fit(path) for _ in range(2))
+    p = large.predict_proba(path)
+    assert p.shape == (6000, 2) and (p == again.predict_proba(path)).all()
+    assert large.feature_names_in_.tolist() == small.feature_names_in_.tolist()
+    assert len(large.model_.calibrators) == 1
+    assert abs(large.score(path) - small.score(path)) < 0.03
+    assert len(large.history_["val_auc"]) == 2
+    before = large.history_["val_loss"][-1]
+    large.set_params(warm_start=True, epochs=1).fit(path, eval_set=path)
+    assert large.history_["val_loss"][-1] < before + 0.05

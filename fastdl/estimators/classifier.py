@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..models.ctr import CTRModel
 from .fitting import generator, make_optimizer, row_weights, split
 from .table_classifier import TableClassifier
+
+if TYPE_CHECKING:
+    from .samples import Samples, Source
 
 
 class CTRClassifier(TableClassifier):
@@ -89,15 +92,22 @@ class CTRClassifier(TableClassifier):
         click, clicked or clk). positive: the value that becomes ``classes_[1]``. format: of files
         whose name does not tell, see ``fastdl.data.read_log``. sample_weight (N,): rows of weight
         0 are left out. eval_set: rows that decide when to stop, in place of a share of X: (X, y),
-        or a frame or file that has the label.
+        or a frame or file that has the label. Files of a million rows and more are streamed, with
+        memory bounded, where there are no weights and eval_set, if given, is files too.
 
         Raises TypeError and ValueError for parameters and data that cannot be used.
         """
+        from .streaming import fit_stream, large_log
+
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         self._check_parameters()
         optimizer = make_optimizer(self.optimizer, self.lr, self.optimizer_options)
         rng = generator(self.random_state)
         source = self._source(y, label, positive, format, going_on)
+        log = large_log(X, source, sample_weight, eval_set) if y is None else None
+        if log is not None:
+            fit_stream(self, log, source, eval_set, optimizer, rng, going_on)
+            return self
         samples, weight = self._samples(X, y, sample_weight, source)
         if not going_on:
             self._begin(samples, source)
@@ -143,22 +153,27 @@ class CTRClassifier(TableClassifier):
         Raises NotFittedError (a ValueError) before ``fit``, ValueError for other columns than
         those of ``fit``. Of files and dicts only the columns that the encoder takes are looked at.
         """
-        from .samples import features_of
+        from .samples import pieces_of
 
         self._check_fitted()
         source = self._source(None, None, None, None, fitted=True)
-        return self._probabilities(features_of(X, source), source)
+        pieces = pieces_of(X, source, labelled=False)
+        return np.concatenate([self._probabilities(piece, source) for piece in pieces])
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The share of rows whose class is predicted; without y the labels are X's own column."""
-        from .samples import samples_of
+        from .samples import is_path, pieces_of, samples_of
 
         self._check_fitted()
         source = self._source(y, None, None, None, fitted=True)
-        samples = samples_of(X, y, source)
-        second = self._probabilities(samples, source)[:, 1] > 0.5
-        right = self.classes_[second.astype(np.intp)] == self._labels(samples)
+        files = is_path(X) and y is None
+        pieces = pieces_of(X, source, labelled=True) if files else [samples_of(X, y, source)]
+        right = np.concatenate([self._is_right(piece, source) for piece in pieces])
         return float(np.average(right, weights=row_weights(sample_weight, len(right))))
+
+    def _is_right(self, samples: Samples, source: Source) -> np.ndarray:
+        second = self._probabilities(samples, source)[:, 1] > 0.5
+        return self.classes_[second.astype(np.intp)] == self._labels(samples)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write model, encoder, classes and parameters into a folder, as ``fastdl train`` does.

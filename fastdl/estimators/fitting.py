@@ -54,15 +54,15 @@ def model_class(model: Any) -> type[CTRModel]:
 
 
 def make_model(
-    kind: type[CTRModel], spec: FeatureSpec, rows: Rows, hidden: Any, rng: np.random.Generator,
-    **options: Any,
+    kind: type[CTRModel], spec: FeatureSpec, t: np.ndarray, weight: np.ndarray | None,
+    hidden: Any, rng: np.random.Generator, **options: Any,
 ) -> CTRModel:  # fmt: skip
-    """A model that is not trained, and predicts the share of clicks in ``rows``."""
+    """A model that is not trained, and predicts the share of clicks in t (N,)."""
     if not isinstance(hidden, Sequence | np.ndarray) or isinstance(hidden, str):
         raise TypeError(f"hidden is {hidden!r}; expected widths of layers, such as (64, 32).")
     model = kind(spec, hidden=tuple(hidden), rng=rng, **options)
-    if 0 < rows.t.mean() < 1:
-        model.start_from_rate(rows.t, rows.weight)
+    if 0 < t.mean() < 1:
+        model.start_from_rate(t, weight)
     return model
 
 

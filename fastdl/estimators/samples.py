@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import read_log
 from ..data.columns import is_list
 from ..data.fetch import as_table, is_table
 from ..data.formats import LABELS, OPPOSITES, resolve_format
+from ..data.log import Log
 from ..data.parts import find_parts
 from .arrays import array_table, check_shape, positions
 from .classes import checked_labels
@@ -102,18 +103,37 @@ def rows_of(samples: Samples, chosen: np.ndarray) -> Samples:
     return replace(samples, table=table, y=samples.y[chosen])
 
 
-def _read(X: Any, source: Source, labelled: bool) -> Table:
-    """The only place where files are read: all rows as one table, with the column label."""
+def log_of(X: Any, source: Source, labelled: bool = True) -> Log:
+    """The files that X names; the only place where an estimator's files are opened."""
     parts = find_parts(X)
     known = source.encoder
     format = "parquet" if parts[0].suffix == ".parquet" else source.format
     format = resolve_format(parts[0], format)
-    types = {}
+    types: dict[str, Any] = {}
     if known is not None and format not in ("criteo", "avazu"):  # whose types are fixed
         types = {"categorical": known.categorical_names, "numeric": known.numeric_names}
-    return read_log(
+    return Log(
         parts, format, label=source.label, positive=source.positive, require_label=labelled, **types
     )
+
+
+def _read(X: Any, source: Source, labelled: bool) -> Table:
+    import pyarrow as pa
+
+    return pa.concat_tables(log_of(X, source, labelled).tables()).unify_dictionaries()
+
+
+def pieces_of(X: Any, source: Source, labelled: bool) -> Iterator[Samples]:
+    """X in pieces of bounded memory if it is in files, else whole."""
+    if not is_path(X):
+        yield features_of(X, source)
+        return
+    for table in log_of(X, source, labelled).tables():
+        y = np.empty(0)
+        if labelled:
+            y = table["label"].to_numpy().astype(np.int64)
+            table = table.drop_columns(["label"])
+        yield Samples(table, True, True, y, source.label, binary=labelled)
 
 
 def _as_table(X: Any, who: str) -> tuple[Table, bool]:

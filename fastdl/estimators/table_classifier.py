@@ -52,6 +52,7 @@ class TableClassifier(BinaryClassifier):
     epochs: int
     batch_size: int | None
     patience: int
+    validation_fraction: float
     calibrate: str | None
     verbose: bool
 
@@ -113,9 +114,8 @@ class TableClassifier(BinaryClassifier):
         return samples, weight
 
     def _begin(self, samples: Samples, source: Source, classes: Any = None) -> None:
-        """Forget what an earlier fit learned, and learn the classes and the columns' names."""
-        for name in [n for n in vars(self) if n.endswith("_") or n == "_online"]:
-            delattr(self, name)
+        """Learn the classes and the columns' names; what an earlier fit learned is forgotten."""
+        self._forget()
         if samples.binary:
             self.classes_ = np.array([0, 1])
         else:
@@ -129,6 +129,10 @@ class TableClassifier(BinaryClassifier):
         given = source.positive
         given = given.item() if isinstance(given, np.generic) else given  # JSON has to hold it
         self.positive_ = given if plain else self.classes_.tolist()[1]
+
+    def _forget(self) -> None:
+        for name in [n for n in vars(self) if n.endswith("_") or n == "_online"]:
+            delattr(self, name)
 
     def _rows(self, samples: Samples, weight: np.ndarray | None, source: Source) -> Rows:
         table = aligned(samples, self._names(), self.n_features_in_, source)
@@ -169,7 +173,7 @@ class TableClassifier(BinaryClassifier):
             numbers=self.numbers, min_count=self.min_count, columns=columns
         ).fit(rows.table)
         self.model_ = make_model(
-            model_class(self.model), self.encoder_.spec_, rows, self.hidden, rng,
+            model_class(self.model), self.encoder_.spec_, rows.t, rows.weight, self.hidden, rng,
             embedding_dim=self.embedding_dim, dropout=self.dropout,
             embedding_l2=self.embedding_l2, **(self.model_options or {}),
         )  # fmt: skip
