@@ -282,7 +282,7 @@ def test_counts_are_those_of_a_dict(texts, cut):
     counts = ValueCounts(1000)
     for piece in (texts[:cut], texts[cut:]):
         counts.add(pa.chunked_array([pa.array(piece, pa.string())]))
-    vocabulary = counts.vocabulary(1)
+    vocabulary = counts.vocabulary()
     found = dict(zip(vocabulary.values.to_pylist(), vocabulary.counts.tolist(), strict=True))
     given = [t for t in texts if t is not None]
     assert found == {t: given.count(t) for t in given}
@@ -295,7 +295,7 @@ def test_a_counter_grows(rng):
     for part in np.array_split(texts, 7):
         counts.add(pa.chunked_array([pa.array(part)]))
     values, times = np.unique(texts, return_counts=True)
-    vocabulary = counts.vocabulary(1)
+    vocabulary = counts.vocabulary()
     found = dict(zip(vocabulary.values.to_pylist(), vocabulary.counts.tolist(), strict=True))
     assert found == dict(zip(values.tolist(), times.tolist(), strict=True))
 

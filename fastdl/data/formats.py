@@ -6,9 +6,12 @@ import csv
 import gzip
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 CRITEO_COUNTS = tuple(f"I{i}" for i in range(1, 14))
 CRITEO_CATEGORIES = tuple(f"C{i}" for i in range(1, 27))
@@ -25,6 +28,12 @@ _MAGIC = {
     b"\x93NUM": "a NumPy array", b"\x1f\x8b": "a gzip file", b"\xff\xd8\xff": "a JPEG picture",
     b"ARRO": "an Arrow file", b"ORC": "an ORC file", b"\x28\xb5\x2f\xfd": "a zstd file",
 }  # fmt: skip
+
+
+def packed_texts(texts: Sequence[str]) -> np.ndarray:
+    """uint64 (n,): texts of at most 7 bytes, little end first, their length in the highest byte."""
+    some = [text.encode() for text in texts]
+    return np.array([int.from_bytes(t, "little") | len(t) << 56 for t in some], np.uint64)
 
 
 @dataclass(frozen=True)

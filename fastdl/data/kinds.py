@@ -181,7 +181,7 @@ class Category(Kind):
 
     def __init__(self, name: str, **given: Any) -> None:
         super().__init__(name, **given)
-        self._counts, self._missing = ValueCounts(self.max_values), False
+        self._counts, self._missing = ValueCounts(self.max_values, self.min_count), False
 
     def learn(self, table: Table) -> None:
         before, values = self._counts.rows, column_of(table, self.name, False)
@@ -192,7 +192,7 @@ class Category(Kind):
         self.hashed = self._counts.full
         self.judge(self._counts.rows, self._counts.used == 1, self._missing)
         if not self.hashed:
-            self.vocabulary = self._counts.vocabulary(self.min_count)
+            self.vocabulary = self._counts.vocabulary()
 
     def _size(self) -> int:
         return self.vocabulary.size if self.vocabulary is not None else self.max_values + 1

@@ -59,10 +59,13 @@ def _keys_of_chunk(chunk: Array, hashed: dict[Any, Any]) -> tuple[np.ndarray, np
 
 
 class ValueCounts:
-    """How often each value came, until there are more than ``most`` different ones."""
+    """How often each value came, until there are more than ``most`` different ones.
 
-    def __init__(self, most: int) -> None:
-        self.most, self.full = most, False
+    Texts are kept of those that came ``least`` times.
+    """
+
+    def __init__(self, most: int, least: int = 1) -> None:
+        self.most, self.least, self.full = most, least, False
         self.keys, self.counts = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
         self.used = 0
         self.rows = 0  # that had a value
@@ -81,7 +84,7 @@ class ValueCounts:
         keys = np.ascontiguousarray(keys[rows])
         fresh, state = np.empty(len(keys), np.int64), np.array([0, self.used, 0])
         while True:
-            ops.count_keys(keys, self.keys, self.counts, fresh, state)
+            ops.count_keys(keys, self.keys, self.counts, self.least, fresh, state)
             if state[0] == len(keys) or state[1] > self.most:
                 break
             self._grow()
@@ -101,8 +104,8 @@ class ValueCounts:
         ops.move_keys(self.keys[held], self.counts[held], keys, counts)
         self.keys, self.counts = keys, counts
 
-    def vocabulary(self, min_count: int) -> Vocabulary:
-        """The values that came at least ``min_count`` times, the most frequent first.
+    def vocabulary(self) -> Vocabulary:
+        """The values that came at least ``least`` times, the most frequent first.
 
         Equally frequent ones are ordered by their keys: how the log was cut, or in which order its
         rows came, changes nothing.
@@ -113,7 +116,6 @@ class ValueCounts:
         counts = np.empty(len(keys), np.int64)
         ops.find_keys(keys, self.keys, self.counts, 0, counts)
         order = np.lexsort((keys, -counts))
-        order = order[: int(np.sum(counts >= min_count))]
         texts = [chunk for column in self.new_texts for chunk in column.chunks]
         values = pa.chunked_array(texts, pa.string()).take(pa.array(order)).combine_chunks()
         return Vocabulary(values, counts[order])

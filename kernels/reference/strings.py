@@ -56,14 +56,16 @@ def _slot(keys, taken, key):
     return slot
 
 
-def count_keys(found, keys, counts, fresh, state):
+def count_keys(found, keys, counts, least, fresh, state):
     while state[0] < found.size and state[1] * LOAD < keys.size:
         slot = _slot(keys, counts, found[state[0]])
         if counts[slot] == 0:
             keys[slot] = found[state[0]]
-            fresh[state[2]] = state[0]
-            state[1:] += 1
+            state[1] += 1
         counts[slot] += 1
+        if counts[slot] == least:
+            fresh[state[2]] = state[0]
+            state[2] += 1
         state[0] += 1
 
 
