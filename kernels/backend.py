@@ -18,7 +18,8 @@ BACKENDS = ("numba", "numpy")
 FILES = (
     "activation", "attention", "batchnorm", "cin", "coalesce", "cross", "dense", "dropout",
     "embedding", "field_values", "fields", "fusion", "gather", "interaction", "isotonic",
-    "layernorm", "loss", "matmul", "metrics", "mlp", "optimizer", "sparse", "strings",
+    "layernorm", "loss", "matmul", "metrics", "mlp", "optimizer", "scaling", "sparse",
+    "strings",
 )  # fmt: skip
 
 

@@ -130,16 +130,20 @@ def _slot(keys, taken, last, key):  # type: ignore[no-untyped-def]
 
 
 @jit
-def count_keys(found, keys, counts, least, fresh, state):  # type: ignore[no-untyped-def]
+def count_keys(found, present, keys, counts, least, fresh, state):  # type: ignore[no-untyped-def]
     """Add the keys ``found`` (n,) uint64 to a table, from found[state[0]] on, until it is full.
 
-    keys (M,) uint64 and counts (M,) int64; state (3,) int64: the next key to take (n: all are
-    done), the different keys in the table, and how many of ``fresh`` (n,) int64 are set: positions
-    of keys that came the ``least``-th time there. On one thread: the table is one.
+    Those count where ``present`` (n,) bool, or all for (0,). keys (M,) uint64 and counts (M,)
+    int64; state (3,) int64: the next key to take (n: all are done), the different keys in the
+    table, and how many of ``fresh`` (n,) int64 are set: positions of keys that came the
+    ``least``-th time there. On one thread: the table is one.
     """
     n, place, used, new = found.size, state[0], state[1], state[2]
     held, taken, last = pointer(keys), pointer(counts), np.uint64(keys.size) - _1
     while place < n and used * LOAD < keys.size:
+        if present.size > 0 and not present[place]:
+            place += 1
+            continue
         slot = _slot(held, taken, last, found[place])
         count = counts[slot] + 1
         if count == 1:
@@ -163,20 +167,23 @@ def move_keys(found, given, keys, numbers):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _find_task(found, keys, numbers, other, start, stop, out):  # type: ignore[no-untyped-def]
+def _find_task(found, present, keys, numbers, missing, other, start, stop, out):  # type: ignore[no-untyped-def]
     held, taken, last = pointer(keys), pointer(numbers), np.uint64(keys.size) - _1
     for n in range(np.uint64(start), np.uint64(stop)):
         number = numbers[_slot(held, taken, last, found[n])]
-        out[n] = number if number != 0 else other
+        number = number if number != 0 else other
+        out[n] = number if present.size == 0 or present[n] else missing
 
 
 @jit(parallel=True)
-def find_keys(found, keys, numbers, other, out):  # type: ignore[no-untyped-def]
+def find_keys(found, present, keys, numbers, missing, other, out):  # type: ignore[no-untyped-def]
     """out[n] = the number of the key found[n], ``other`` where the table has no such key.
 
-    found (N,) uint64, keys (M,) uint64, numbers (M,) int64 (0: free slot), out (N,) int64.
+    ``missing`` where not ``present`` (N,) bool, of which (0,) means all. found (N,) uint64, keys
+    (M,) uint64, numbers (M,) int64 (0: free slot), out (N,) int64.
     """
     N = out.size
     for task in prange(pieces(N, ROWS)):  # each task owns ROWS elements of out
         start = np.int64(task) * ROWS
-        _find_task(found, keys, numbers, other, start, min(start + ROWS, N), out)
+        stop = min(start + ROWS, N)
+        _find_task(found, present, keys, numbers, missing, other, start, stop, out)

@@ -20,7 +20,7 @@ BACKENDS = ["numba", "numpy"]
 
 def cut(text, delimiter=",", quoting=True, width=None):
     """(chunks, bounds, ragged, data) of the whole lines of some bytes."""
-    data = np.frombuffer(text + b"\n" * fields.PAD, np.uint8)
+    data = np.array(np.frombuffer(text + b"\n" * fields.PAD, np.uint8))
     mark = np.uint8(ord(delimiter))
     T = -(-len(text) // fields.CHUNK)
     chunks, starts, rows = (np.full(n, -7, np.int64) for n in ((T, 4), T + 1, T + 1))

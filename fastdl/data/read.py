@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..validation import check_size
 from .columns import Choice, Names, typed
+from .cut import FORMATS as cut_formats
+from .cut import cut_tables
+from .cut_table import CutTable
 from .formats import check_file, resolve_format
 from .parts import Paths, find_parts
 from .places import Source
@@ -81,6 +84,31 @@ def iter_log(
     ...     [len(table) for table in iter_log(f"{folder}/log.parquet", batch_rows=60)]
     [60, 40]
     """
+    options = (label, positive, columns, categorical, numeric, batch_rows, require_label)
+    return _tables(*_prepared(path, format, *options))
+
+
+def iter_cut(
+    path: Paths, format: str | None = None, *, label: str | None = None,
+    positive: str | bool | float | None = None, columns: Names | None = None,
+    categorical: Names = (), numeric: Names = (), batch_rows: int = 65536,
+    require_label: bool = True,
+) -> Iterator[CutTable | Table]:  # fmt: skip
+    """``iter_log`` for encoders: text logs as CutTables, which have no strings, where that works.
+
+    Options, columns, values, errors are those of ``iter_log``; ``to_arrow`` of a CutTable gives
+    what ``iter_log`` does. Other formats, and blocks of text that only pyarrow can read, are
+    Tables.
+    """
+    options = (label, positive, columns, categorical, numeric, batch_rows, require_label)
+    return _tables(*_prepared(path, format, *options), cut=True)
+
+
+def _prepared(
+    path: Paths, format: str | None, label: str | None, positive: str | bool | float | None,
+    columns: Names | None, categorical: Names, numeric: Names, batch_rows: int,
+    require_label: bool,
+) -> tuple[list[Source], Choice, Target, int]:  # fmt: skip
     parts = find_parts(path)
     format = resolve_format(parts[0], format)
     for part in parts:
@@ -89,25 +117,29 @@ def iter_log(
     choice = Choice(columns, categorical, numeric)
     sources = [Source(part, format, has_header=format not in ("parquet", "criteo"))
                for part in parts]  # fmt: skip
-    target = Target(sources[0], label, positive, require_label)
-    return _tables(sources, choice, target, batch_rows)
+    return sources, choice, Target(sources[0], label, positive, require_label), batch_rows
 
 
 def _tables(
-    sources: list[Source], choice: Choice, target: Target, batch_rows: int
-) -> Iterator[Table]:
+    sources: list[Source], choice: Choice, target: Target, batch_rows: int, cut: bool = False
+) -> Iterator[Any]:
     first, total = None, 0
+    read_text: Any = text_tables
+    if cut and sources[0].format in cut_formats:
+        read_text = cut_tables
     for source in sources:
         target.source, rows = source, 0
         pieces = (
             _parquet(source, choice, target, batch_rows)
             if source.format == "parquet"
-            else text_tables(source, choice, target)
+            else read_text(source, choice, target)
         )
         for piece in pieces:
             for start in range(0, len(piece), batch_rows):
                 table = piece[start : start + batch_rows]
-                found = typed(table, source, rows, choice, target)
+                found = table
+                if not isinstance(table, CutTable):
+                    found = typed(table, source, rows, choice, target)
                 if first is None:
                     first = found.schema
                     choice = choice.as_in(first)
@@ -119,7 +151,7 @@ def _tables(
     target.finish()
 
 
-def _with_columns_of(first: Schema, table: Table, source: Source, where: Source) -> Table:
+def _with_columns_of(first: Schema, table: Any, source: Source, where: Source) -> Any:
     """The table, its columns in the order of the log's first part; ValueError where one lacks."""
     missing = [name for name in first.names if name not in table.column_names]
     extra = [name for name in table.column_names if name not in first.names]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .columns import Choice, Names
 from .formats import CRITEO_CATEGORIES, CRITEO_COUNTS, MISSING, TextFormat, header, text_format
 from .places import Source
@@ -31,7 +33,7 @@ def text_tables(source: Source, choice: Choice, target: Target) -> Iterator[Tabl
     needed = choice.needed(names, target.find(names))
     kinds: dict[str, Any] = {}
     try:
-        kinds = _kinds(source, shape, names, needed, choice)
+        kinds = column_kinds(source, shape, names, needed, choice)
         with _open(source, shape, kinds, needed, threads=True) as reader:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
@@ -53,12 +55,31 @@ def _message_with_row(source: Source, shape: TextFormat, kinds: Any, needed: Nam
     return ""
 
 
+def block_table(
+    data: np.ndarray, shape: TextFormat, names: Names, kinds: Any, needed: Names
+) -> Table:
+    """Whole lines of a text log, uint8 (n,), read by pyarrow; ArrowInvalid where it cannot."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    read = csv.ReadOptions(block_size=max(1, len(data)), column_names=names)
+    options = _parsing(shape, kinds, needed)
+    return csv.read_csv(pa.BufferReader(pa.py_buffer(data)), read, *options)
+
+
 def _open(
     source: Source, shape: TextFormat, kinds: Any, needed: Names, threads: bool = False
 ) -> Any:
     from pyarrow import csv
 
     read = csv.ReadOptions(use_threads=threads, block_size=_BLOCK_BYTES, column_names=shape.names)
+    return csv.open_csv(source.path, read, *_parsing(shape, kinds, needed))
+
+
+def _parsing(shape: TextFormat, kinds: Any, needed: Names) -> tuple[Any, Any]:
+    """pyarrow's options for parsing and for the columns' types."""
+    from pyarrow import csv
+
     # without newlines_in_values, a quoted line break at a block's border is an error
     parse = csv.ParseOptions(
         delimiter=shape.delimiter, newlines_in_values=shape.names is None,
@@ -68,10 +89,10 @@ def _open(
         null_values=MISSING, strings_can_be_null=True, quoted_strings_can_be_null=False,
         column_types=kinds, include_columns=needed,
     )  # fmt: skip
-    return csv.open_csv(source.path, read, parse, convert)
+    return parse, convert
 
 
-def _kinds(
+def column_kinds(
     source: Source, shape: TextFormat, names: Names, needed: Names, choice: Choice
 ) -> dict[str, Any]:
     """A type for every column; those of csv and tsv are told from the first block."""
@@ -85,6 +106,10 @@ def _kinds(
     if source.format == "avazu":
         return {n: pa.float64() if n in choice.numeric else pa.string() for n in needed}
     known = dict.fromkeys(choice.categorical, pa.string())
+    said = {n: choice.is_number(n, pa.float64()) for n in needed
+            if n in choice.numeric or not choice.is_number(n, pa.float64())}  # fmt: skip
+    if len(said) == len(needed):
+        return {name: pa.float64() if number else pa.string() for name, number in said.items()}
     with _open(source, shape, known, needed) as reader:
         return {
             field.name: pa.float64() if choice.is_number(field.name, field.type) else pa.string()
