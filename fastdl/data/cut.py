@@ -9,14 +9,17 @@ are those of ``text_tables``.
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..kernels.backend import ops
 from ..kernels.field_values import NO_NUMBER
 from ..kernels.fields import CHUNK, ESCAPED, NOT_ASCII, ODD, PAD
+from ..kernels.jit import get_num_threads, stay_on_this_thread
 from .columns import Choice, Names
 from .cut_table import CutTable, Numbers, Texts, strings
 from .formats import (
@@ -40,6 +43,7 @@ FORMATS = ("csv", "tsv", "criteo")  # that are cut; the others are pyarrow's
 BLOCK_BYTES = 16 << 20
 _LONGEST_LINE = 8 << 20  # as pyarrow's: a longer one has a quote that is not closed
 _ABSENT = packed_texts(MISSING)
+_ROOM = 1 << 16  # in front of a block, for the line that the one before it began
 _NEWLINE = ord("\n")
 _LABELS = 1024  # slots of the table of the label's values
 
@@ -67,36 +71,79 @@ def cut_tables(source: Source, choice: Choice, target: Target) -> Iterator[CutTa
 
 
 def _pieces(cutter: _Cutter) -> Iterator[CutTable | Table]:
-    """Block by block; a block's unfinished line begins the next one."""
-    with open_bytes(cutter.source.path) as file:
-        rest, start, ended = b"", None, False
-        while not ended:
-            data = np.empty(len(rest) + BLOCK_BYTES + 1 + PAD, np.uint8)
-            data[: len(rest)] = np.frombuffer(rest, np.uint8)
-            stop = _filled(file, data, len(rest), len(rest) + BLOCK_BYTES)
-            ended = stop < len(rest) + BLOCK_BYTES
-            if ended and stop and data[stop - 1] != _NEWLINE:
-                data[stop] = _NEWLINE
-                stop += 1
-            data[stop : stop + PAD] = _NEWLINE
-            start = cutter.content(data, stop) if start is None else 0
-            piece, end = cutter.piece(data[start:], stop - start)
-            rest = data[start + end : stop].tobytes()
-            if len(rest) > _LONGEST_LINE or (ended and rest):
-                raise _BeyondError
+    """Block by block: one thread reads and finds lines, others cut a block each."""
+    threads = get_num_threads()
+    coming: deque[Future[Any]] = deque()
+    with (
+        open_bytes(cutter.source.path) as file,
+        ThreadPoolExecutor(1, initializer=stay_on_this_thread) as reader,
+        ThreadPoolExecutor(threads, initializer=stay_on_this_thread) as pool,
+    ):
+        blocks = _blocks(file, cutter)
+        block = reader.submit(next, blocks, None)
+        while block is not None or coming:
+            if block is not None and len(coming) <= threads:
+                lines = block.result()
+                block = None
+                if lines is not None:
+                    block = reader.submit(next, blocks, None)
+                    coming.append(pool.submit(cutter.cut, lines))
+                continue
+            columns = coming.popleft().result()
+            piece = cutter.labelled(columns) if isinstance(columns, dict) else columns
             if len(piece):
                 yield piece
 
 
-def _filled(file: Any, data: np.ndarray, start: int, stop: int) -> int:
-    """Read into data[start:stop]; where the file ended."""
-    view = memoryview(data)
-    while start < stop:
-        size = file.readinto(view[start:stop])
+class _Lines(NamedTuple):
+    """Whole lines of a log: bytes, and what scan_lines says of them."""
+
+    data: np.ndarray
+    starts: np.ndarray
+    rows: np.ndarray
+    flags: int
+
+
+def _blocks(file: Any, cutter: _Cutter) -> Iterator[_Lines]:
+    """A block's unfinished line begins the next one."""
+    rest, start, ended = np.empty(0, np.uint8), None, False
+    while not ended:
+        data, first, stop = _block(file)
+        ended = stop - first < BLOCK_BYTES
+        if ended and (stop > first or len(rest)):
+            data[stop] = _NEWLINE  # the last line's; a blank line more is none
+            stop += 1
+        data, stop = _joined(rest, data, first, stop)
+        start = cutter.content(data, stop) if start is None else 0
+        lines = cutter.lines(data[start:], stop - start)
+        rest = data[start + int(lines.starts[-1]) : stop]
+        if lines.flags & ODD or len(rest) > _LONGEST_LINE or (ended and len(rest)):
+            raise _BeyondError  # where lines end is not sure
+        yield lines
+
+
+def _block(file: Any) -> tuple[np.ndarray, int, int]:
+    """A buffer, and where in it the file's next bytes begin and end: PAD and more are left."""
+    data = np.empty(_ROOM + BLOCK_BYTES + 1 + PAD, np.uint8)
+    view, stop = memoryview(data), _ROOM
+    while stop < _ROOM + BLOCK_BYTES:
+        size = file.readinto(view[stop : _ROOM + BLOCK_BYTES])
         if not size:
             break
-        start += size
-    return start
+        stop += size
+    return data, _ROOM, stop
+
+
+def _joined(rest: np.ndarray, data: np.ndarray, first: int, stop: int) -> tuple[np.ndarray, int]:
+    """The bytes of the unfinished line and of the block after it, with PAD newlines behind."""
+    size = len(rest) + stop - first
+    if len(rest) <= first:
+        data[first - len(rest) : first] = rest
+        data = data[first - len(rest) :]
+    else:
+        data = np.concatenate([rest, data[first:]])
+    data[size : size + PAD] = _NEWLINE
+    return data, size
 
 
 class _Cutter:
@@ -141,24 +188,31 @@ class _Cutter:
             raise _BeyondError
         return start + end + 1
 
-    def piece(self, data: np.ndarray, stop: int) -> tuple[CutTable | Table, int]:
-        """The whole lines of a block, and where they end."""
+    def lines(self, data: np.ndarray, stop: int) -> _Lines:
+        """Where the lines of a block are."""
         tasks = -(-stop // CHUNK)
         chunks, starts, rows = (np.empty(n, np.int64) for n in ((tasks, 4), tasks + 1, tasks + 1))
         ops.scan_lines(data, stop, self.mark, self.quoting, chunks, starts, rows)
-        end, flags = int(starts[-1]), np.bitwise_or.reduce(chunks[:, 2], initial=0)
-        if flags & ODD:
-            raise _BeyondError  # where lines end is not sure
-        try:
-            if flags & ESCAPED:
-                raise _BeyondError
-            if flags & NOT_ASCII:
-                _check_utf8(data[:end])
-            return self._cut(data, starts, rows), end
-        except _BeyondError:
-            return block_table(data[:end], self.shape, self.names, self.kinds, self.needed), end
+        return _Lines(data, starts, rows, int(np.bitwise_or.reduce(chunks[:, 2], initial=0)))
 
-    def _cut(self, data: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> CutTable:
+    def cut(self, lines: _Lines) -> dict[str, Texts | Numbers] | Table:
+        """The columns of some lines; by pyarrow where they are beyond the simple rules."""
+        try:
+            if lines.flags & ESCAPED:
+                raise _BeyondError
+            if lines.flags & NOT_ASCII:
+                _check_utf8(lines.data[: lines.starts[-1]])
+            return self._cut(*lines[:3])
+        except _BeyondError:
+            return self._by_arrow(lines)
+
+    def _by_arrow(self, lines: _Lines) -> Table:
+        data = lines.data[: lines.starts[-1]]
+        return block_table(data, self.shape, self.names, self.kinds, self.needed)
+
+    def _cut(
+        self, data: np.ndarray, starts: np.ndarray, rows: np.ndarray
+    ) -> dict[str, Texts | Numbers]:
         bounds = np.empty((int(rows[-1]), len(self.names) + 1), np.int32)
         ragged = np.empty((len(rows) - 1, 2), np.int64)
         ops.cut_fields(data, starts, rows, self.mark, self.quoting, bounds, ragged)
@@ -169,6 +223,12 @@ class _Cutter:
             **self._texts(data, bounds, [n for n in self.columns if n not in numeric]),
             **self._numbers(data, bounds, numeric),
         }
+        if self.label in columns and columns[self.label].null_count:
+            raise _BeyondError
+        return columns
+
+    def labelled(self, columns: dict[str, Texts | Numbers]) -> CutTable:
+        """The columns in their order, the label as 0 and 1 in front."""
         found: dict[str, Any] = {}
         if self.label is not None and self.label in columns:
             found["label"] = _labels(columns.pop(self.label), self.label, self.target)
@@ -230,8 +290,6 @@ def _labels(column: Texts | Numbers, name: str, target: Target) -> Any:
     """The label as 0 and 1: the target is asked for the different values only."""
     import pyarrow as pa
 
-    if column.null_count:
-        raise _BeyondError
     different, codes = (_texts_codes if isinstance(column, Texts) else _number_codes)(column)
     clicks = np.asarray(target.column(pa.table({name: different}), 0))
     return pa.chunked_array([pa.array(clicks[codes])])

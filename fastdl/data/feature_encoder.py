@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 from ..config import resolve_dtype
 from ..features import FeatureSpec, Field, SequenceField
 from ..files import FORMAT_VERSION, check_version, write_atomically, write_json
-from ..kernels.jit import get_num_threads
+from ..kernels.jit import get_num_threads, stay_on_this_thread
 from .columns import is_id, is_list, is_number, is_time
 from .fetch import as_table, is_table
 from .formats import LABELS, OPPOSITES
@@ -255,23 +255,26 @@ def _pieces(log: Any) -> Iterator[Table]:
             yield as_table(piece)
 
 
-def _each(work: Callable[[Kind], Any], columns: Iterable[Kind]) -> list[Any]:
-    """Columns are independent of each other: each is one thread's."""
-    columns = list(columns)
-    threads = min(get_num_threads(), len(columns))
+def _each(work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """Columns, or blocks of rows, are independent of each other: each is one thread's."""
+    items = list(items)
+    threads = min(get_num_threads(), len(items))
     if threads <= 1:
-        return [work(column) for column in columns]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, columns))
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(threads, initializer=stay_on_this_thread) as pool:
+        return list(pool.map(work, items))
 
 
 def _side_by_side(columns: list[np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
     """Columns (rows,) as (rows, columns), in blocks of rows that stay in the cache."""
     out = np.empty((len(columns[0]), len(columns)), dtype)
-    for start in range(0, len(out), _BLOCK):
+
+    def fill(start: int) -> None:
         own = slice(start, start + _BLOCK)
         for i, column in enumerate(columns):
             out[own, i] = column[own]
+
+    _each(fill, range(0, len(out), _BLOCK))
     return out
 
 
