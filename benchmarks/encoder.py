@@ -15,7 +15,9 @@ from __future__ import annotations
 import argparse
 import functools
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,9 +35,15 @@ def ours(path: Path) -> list[np.ndarray]:
     """Read, learn, encode."""
     types = {"numeric": NUMBERS, "categorical": CATEGORIES}
     options = {"columns": [*NUMBERS, *CATEGORIES], "batch_rows": 1 << 20, **types}
-    log = list(iter_cut(path, **options))
-    encoder = FeatureEncoder(numbers="number").fit(log)
-    return [encoder.transform(piece)["ids"] for piece in log]
+    log: list[Any] = []
+
+    def pieces() -> Iterator[Any]:
+        for piece in iter_cut(path, **options):
+            log.append(piece)
+            yield piece
+
+    encoder = FeatureEncoder(numbers="number").fit(pieces())
+    return [x["ids"] for x in encoder.iter_transform(log)]
 
 
 def strings_and_ids(path: Path) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Keys of texts and numbers, straight from the bytes of a log's fields (see kernels/fields.py)."""
+"""Keys of texts and numbers, straight from the bytes of a log's fields (see kernels/fields.py).
+
+Row after row: column after column, whose bounds and bytes lie apart, took a quarter longer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .strings import word, xxh64
 
 KERNELS = ("hash_fields", "parse_fields")
 
-ROWS = 256  # rows of one task: their bytes stay in the cache while column after column is read
+ROWS = 256  # rows of one task
 INEXACT, NO_NUMBER = 1, 2  # flags of numbers that other code has to read, and of other texts
 
 _QUOTE, _MINUS, _PLUS, _POINT, _E = (np.uint8(ord(c)) for c in '"-+.e')
@@ -66,15 +69,18 @@ def _content(data, start, end, quoting):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _hash_column(data, bounds, f, first, stop, quoting, missing, keys, present):  # type: ignore[no-untyped-def]
+def _hash_rows(data, bounds, fields, first, stop, quoting, missing, keys, present):  # type: ignore[no-untyped-def]
     data, absent, M, initials = pointer(data), pointer(missing), missing.size, _initials(missing)
+    K = np.uint64(fields.size)
     for r in range(np.uint64(first), np.uint64(stop)):
-        start, end, quoted = _content(
-            data, np.uint64(bounds[r, f]), np.uint64(bounds[r, f + _1]), quoting
-        )
-        there = quoted or not _is_missing(data, start, end - start, absent, M, initials)
-        present[r] = there
-        keys[r] = xxh64(data, start, end, _SEED) if there else _NONE
+        for k in range(K):
+            f = np.uint64(fields[k])
+            start, end, quoted = _content(
+                data, np.uint64(bounds[r, f]), np.uint64(bounds[r, f + _1]), quoting
+            )
+            there = quoted or not _is_missing(data, start, end - start, absent, M, initials)
+            present[k, r] = there
+            keys[k, r] = xxh64(data, start, end, _SEED) if there else _NONE
 
 
 @jit(parallel=True)
@@ -89,9 +95,7 @@ def hash_fields(data, bounds, fields, quoting, missing, keys, present):  # type:
     for task in prange(pieces(R, ROWS)):  # each task owns ROWS columns of keys and present
         start = np.int64(task) * ROWS
         stop = min(start + ROWS, R)
-        for k in range(fields.size):
-            f = np.uint64(fields[k])
-            _hash_column(data, bounds, f, start, stop, quoting, missing, keys[k], present[k])
+        _hash_rows(data, bounds, fields, start, stop, quoting, missing, keys, present)
 
 
 @jit(strict=True, inline=True)
@@ -176,27 +180,26 @@ def _number(data, start, stop, whole):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _parse_column(data, bounds, f, first, stop, quoting, missing, whole, numbers, flags):  # type: ignore[no-untyped-def]
+def _parse_rows(data, bounds, fields, first, stop, quoting, missing, whole, numbers, flags):  # type: ignore[no-untyped-def]
     data, absent, M, initials = pointer(data), pointer(missing), missing.size, _initials(missing)
+    K = np.uint64(fields.size)
     for r in range(np.uint64(first), np.uint64(stop)):
-        start, end, quoted = _content(
-            data, np.uint64(bounds[r, f]), np.uint64(bounds[r, f + _1]), quoting
-        )
-        number, flag = np.nan, 0
-        length = end - start
-        simple = False
-        if length - _1 < _8:
-            integer, simple = _eight_digits(data, start, length)
-            number = np.float64(integer) if simple else number
-        if not simple and (length > _NONE or quoted):
-            number, flag = _number(data, start, end, whole)
-            if (
-                flag == NO_NUMBER
-                and not quoted
-                and _is_missing(data, start, end - start, absent, M, initials)
-            ):
-                flag = 0
-        numbers[r], flags[r] = number, flag
+        for k in range(K):
+            f = np.uint64(fields[k])
+            start, end, quoted = _content(
+                data, np.uint64(bounds[r, f]), np.uint64(bounds[r, f + _1]), quoting
+            )
+            number, flag = np.nan, 0
+            length = end - start
+            simple = False
+            if length - _1 < _8:
+                integer, simple = _eight_digits(data, start, length)
+                number = np.float64(integer) if simple else number
+            if not simple and (length > _NONE or quoted):
+                number, flag = _number(data, start, end, whole)
+                if flag == NO_NUMBER and not quoted:
+                    flag = 0 if _is_missing(data, start, length, absent, M, initials) else flag
+            numbers[k, r], flags[k, r] = number, flag
 
 
 @jit(parallel=True)
@@ -213,8 +216,4 @@ def parse_fields(data, bounds, fields, quoting, missing, whole, numbers, flags):
     for task in prange(pieces(R, ROWS)):  # each task owns ROWS columns of numbers and flags
         start = np.int64(task) * ROWS
         stop = min(start + ROWS, R)
-        for k in range(fields.size):
-            f = np.uint64(fields[k])
-            _parse_column(
-                data, bounds, f, start, stop, quoting, missing, whole, numbers[k], flags[k]
-            )
+        _parse_rows(data, bounds, fields, start, stop, quoting, missing, whole, numbers, flags)

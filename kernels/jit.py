@@ -286,4 +286,4 @@ def set_num_threads(n: int) -> None:
 
 def get_num_threads() -> int:
     """Number of threads that large work is spread over."""
-    return _threads or int(numba.get_num_threads())
+    return 1 if _mine.alone else _threads or int(numba.get_num_threads())

@@ -213,15 +213,21 @@ class _Cutter:
     def _cut(
         self, data: np.ndarray, starts: np.ndarray, rows: np.ndarray
     ) -> dict[str, Texts | Numbers]:
-        bounds = np.empty((int(rows[-1]), len(self.names) + 1), np.int32)
+        R, F = int(rows[-1]), len(self.names)
+        numeric = [n for n in self.columns if str(self.kinds[n]) != "string"]
+        texts = [n for n in self.columns if n not in numeric]
+        T, N = len(texts), len(numeric)
+        keys, numbers, bounds, present, flags = _carved(
+            ((T, R), np.uint64), ((N, R), np.float64), ((R, F + 1), np.int32), ((T, R), np.bool_),
+            ((N, R), np.uint8),
+        )  # fmt: skip
         ragged = np.empty((len(rows) - 1, 2), np.int64)
         ops.cut_fields(data, starts, rows, self.mark, self.quoting, bounds, ragged)
         if (ragged[:, 0] >= 0).any():
             raise _BeyondError
-        numeric = [n for n in self.columns if str(self.kinds[n]) != "string"]
         columns = {
-            **self._texts(data, bounds, [n for n in self.columns if n not in numeric]),
-            **self._numbers(data, bounds, numeric),
+            **self._texts(data, bounds, texts, keys, present),
+            **self._numbers(data, bounds, numeric, numbers, flags),
         }
         if self.label in columns and columns[self.label].null_count:
             raise _BeyondError
@@ -238,20 +244,22 @@ class _Cutter:
         places = {name: i for i, name in enumerate(self.names)}
         return np.array([places[name] for name in names], np.int64)
 
-    def _texts(self, data: np.ndarray, bounds: np.ndarray, names: Names) -> dict[str, Texts]:
+    def _texts(
+        self, data: np.ndarray, bounds: np.ndarray, names: Names, keys: np.ndarray,
+        present: np.ndarray,
+    ) -> dict[str, Texts]:  # fmt: skip
         fields = self._fields(names)
-        keys = np.empty((len(names), len(bounds)), np.uint64)
-        present = np.empty(keys.shape, bool)
         ops.hash_fields(data, bounds, fields, self.quoting, _ABSENT, keys, present)
         return {
             name: Texts(data, bounds[:, f : f + 2], self.quoting, keys[k], present[k])
             for k, (name, f) in enumerate(zip(names, fields, strict=True))
         }
 
-    def _numbers(self, data: np.ndarray, bounds: np.ndarray, names: Names) -> dict[str, Numbers]:
+    def _numbers(
+        self, data: np.ndarray, bounds: np.ndarray, names: Names, numbers: np.ndarray,
+        flags: np.ndarray,
+    ) -> dict[str, Numbers]:  # fmt: skip
         fields, whole = self._fields(names), self.source.format == "criteo"
-        numbers = np.empty((len(names), len(bounds)))
-        flags = np.empty(numbers.shape, np.uint8)
         ops.parse_fields(data, bounds, fields, self.quoting, _ABSENT, whole, numbers, flags)
         for values, flag, field in zip(numbers, flags, fields, strict=True):
             rows = np.flatnonzero(flag)
@@ -259,6 +267,20 @@ class _Cutter:
                 own = bounds[rows, field : field + 2]
                 values[rows] = _exactly(flag[rows], strings(data, own, self.quoting))
         return {name: Numbers(values) for name, values in zip(names, numbers, strict=True)}
+
+
+def _carved(*arrays: tuple[tuple[int, int], Any]) -> list[np.ndarray]:
+    """Uninitialised arrays in one piece of memory: new memory's pages cost more than the work.
+
+    The first ones have the largest elements, so that all are aligned.
+    """
+    sizes = [shape[0] * shape[1] * np.dtype(dtype).itemsize for shape, dtype in arrays]
+    ends = np.cumsum(sizes)
+    whole = np.empty(int(ends[-1]), np.uint8)
+    return [
+        whole[end - size : end].view(dtype).reshape(shape)
+        for (shape, dtype), size, end in zip(arrays, sizes, ends, strict=True)
+    ]
 
 
 def _exactly(flags: np.ndarray, texts: Any) -> np.ndarray:
