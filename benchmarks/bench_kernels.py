@@ -55,7 +55,7 @@ CASES = {
     "move_keys": ("strings", (KEYS, np.arange(1, 20_001), np.zeros(65536, np.uint64),
                               np.zeros(65536, np.int64)), [2, 3]),
     "find_keys": ("strings", (KEYS, np.ones(20_000, bool), np.arange(65536).astype(np.uint64),
-                              np.arange(65536) % 2, 0, 7, np.zeros(20_000, np.int64)), [6]),
+                              np.arange(65536) % 2, 0, 7, np.zeros(20_000, np.int32)), [6]),
 }  # fmt: skip
 
 

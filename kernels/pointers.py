@@ -25,7 +25,7 @@ def _pointer(typing: Any, array: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, values[0]).data
 
-    return types.CPointer(array.dtype)(array), code
+    return types.CPointer(array.dtype)(array), code  # type: ignore[attr-defined]
 
 
 if numba_is_compiling():  # else the plain function above serves

@@ -96,7 +96,7 @@ def _bucket_ids(values, borders, out):  # type: ignore[no-untyped-def]
 def bucket_ids(values, borders, out):  # type: ignore[no-untyped-def]
     """out[i] = 1 + the number of borders below values[i], 0 where missing.
 
-    borders (B,) float64 rise; out (n,) int64.
+    borders (B,) float64 rise; out (n,) int32.
     """
     n = values.size
     for task in prange(pieces(n, ROWS)):  # each task owns ROWS elements of out

@@ -76,7 +76,7 @@ def test_bucket_ids(borders, rng, two_thread_counts):
     values[:2] = np.inf, -np.inf
 
     def run():
-        ids = np.full(len(values), -1)
+        ids = np.full(len(values), -1, np.int32)
         ops.bucket_ids(values, edges, ids)
         return (ids,)
 

@@ -113,7 +113,7 @@ def test_move_keys(rng):
         own = np.zeros(1024, np.uint64), np.zeros(1024, np.int64)
         with use_backend(backend):
             ops.move_keys(found, given, *own)
-            out = np.empty(len(found), np.int64)
+            out = np.empty(len(found), np.int32)
             ops.find_keys(found, ALL, *own, 0, 0, out)
         np.testing.assert_array_equal(out, given)
         results.append(own)

@@ -80,7 +80,7 @@ def _pieces(cutter: _Cutter) -> Iterator[CutTable | Table]:
         ThreadPoolExecutor(threads, initializer=stay_on_this_thread) as pool,
     ):
         blocks = _blocks(file, cutter)
-        block = reader.submit(next, blocks, None)
+        block: Future[_Lines | None] | None = reader.submit(next, blocks, None)
         while block is not None or coming:
             if block is not None and len(coming) <= threads:
                 lines = block.result()
@@ -89,8 +89,8 @@ def _pieces(cutter: _Cutter) -> Iterator[CutTable | Table]:
                     block = reader.submit(next, blocks, None)
                     coming.append(pool.submit(cutter.cut, lines))
                 continue
-            columns = coming.popleft().result()
-            piece = cutter.labelled(columns) if isinstance(columns, dict) else columns
+            cut = coming.popleft().result()
+            piece = cutter.labelled(cut) if isinstance(cut, _Cut) else cut
             if len(piece):
                 yield piece
 
@@ -102,6 +102,13 @@ class _Lines(NamedTuple):
     starts: np.ndarray
     rows: np.ndarray
     flags: int
+
+
+class _Cut(NamedTuple):
+    """Columns of some lines: the features, and the label's different values and every row's."""
+
+    columns: dict[str, Texts | Numbers]
+    labels: tuple[Any, np.ndarray] | None
 
 
 def _blocks(file: Any, cutter: _Cutter) -> Iterator[_Lines]:
@@ -125,7 +132,7 @@ def _blocks(file: Any, cutter: _Cutter) -> Iterator[_Lines]:
 def _block(file: Any) -> tuple[np.ndarray, int, int]:
     """A buffer, and where in it the file's next bytes begin and end: PAD and more are left."""
     data = np.empty(_ROOM + BLOCK_BYTES + 1 + PAD, np.uint8)
-    view, stop = memoryview(data), _ROOM
+    view, stop = memoryview(data.data), _ROOM
     while stop < _ROOM + BLOCK_BYTES:
         size = file.readinto(view[stop : _ROOM + BLOCK_BYTES])
         if not size:
@@ -195,7 +202,7 @@ class _Cutter:
         ops.scan_lines(data, stop, self.mark, self.quoting, chunks, starts, rows)
         return _Lines(data, starts, rows, int(np.bitwise_or.reduce(chunks[:, 2], initial=0)))
 
-    def cut(self, lines: _Lines) -> dict[str, Texts | Numbers] | Table:
+    def cut(self, lines: _Lines) -> _Cut | Table:
         """The columns of some lines; by pyarrow where they are beyond the simple rules."""
         try:
             if lines.flags & ESCAPED:
@@ -210,9 +217,7 @@ class _Cutter:
         data = lines.data[: lines.starts[-1]]
         return block_table(data, self.shape, self.names, self.kinds, self.needed)
 
-    def _cut(
-        self, data: np.ndarray, starts: np.ndarray, rows: np.ndarray
-    ) -> dict[str, Texts | Numbers]:
+    def _cut(self, data: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> _Cut:
         R, F = int(rows[-1]), len(self.names)
         numeric = [n for n in self.columns if str(self.kinds[n]) != "string"]
         texts = [n for n in self.columns if n not in numeric]
@@ -225,20 +230,23 @@ class _Cutter:
         ops.cut_fields(data, starts, rows, self.mark, self.quoting, bounds, ragged)
         if (ragged[:, 0] >= 0).any():
             raise _BeyondError
-        columns = {
+        columns: dict[str, Texts | Numbers] = {
             **self._texts(data, bounds, texts, keys, present),
             **self._numbers(data, bounds, numeric, numbers, flags),
         }
-        if self.label in columns and columns[self.label].null_count:
-            raise _BeyondError
-        return columns
+        label = columns.pop(self.label, None) if self.label is not None else None
+        return _Cut(columns, None if label is None else _different(label))
 
-    def labelled(self, columns: dict[str, Texts | Numbers]) -> CutTable:
+    def labelled(self, cut: _Cut) -> CutTable:
         """The columns in their order, the label as 0 and 1 in front."""
+        import pyarrow as pa
+
         found: dict[str, Any] = {}
-        if self.label is not None and self.label in columns:
-            found["label"] = _labels(columns.pop(self.label), self.label, self.target)
-        return CutTable(found | {n: columns[n] for n in self.columns if n in columns})
+        if cut.labels is not None:
+            different, codes = cut.labels
+            clicks = np.asarray(self.target.column(pa.table({self.label: different}), 0))
+            found["label"] = pa.chunked_array([pa.array(clicks[codes])])
+        return CutTable(found | {n: cut.columns[n] for n in self.columns if n in cut.columns})
 
     def _fields(self, names: Names) -> np.ndarray:
         places = {name: i for i, name in enumerate(self.names)}
@@ -308,16 +316,15 @@ def _check_utf8(data: np.ndarray) -> None:
         raise _BeyondError from None
 
 
-def _labels(column: Texts | Numbers, name: str, target: Target) -> Any:
-    """The label as 0 and 1: the target is asked for the different values only."""
+def _different(column: Texts | Numbers) -> tuple[Any, np.ndarray]:
+    """A label's different values, for the target to judge, and each row's place among them."""
     import pyarrow as pa
 
-    different, codes = (_texts_codes if isinstance(column, Texts) else _number_codes)(column)
-    clicks = np.asarray(target.column(pa.table({name: different}), 0))
-    return pa.chunked_array([pa.array(clicks[codes])])
-
-
-def _texts_codes(column: Texts) -> tuple[Any, np.ndarray]:
+    if column.null_count:
+        raise _BeyondError
+    if isinstance(column, Numbers):
+        values, codes = np.unique(column.values, return_inverse=True)
+        return pa.array(values), codes
     keys, counts = np.zeros(_LABELS, np.uint64), np.zeros(_LABELS, np.int64)
     fresh, state = np.empty(len(column), np.int64), np.zeros(3, np.int64)
     ops.count_keys(column.keys, column.present, keys, counts, 1, fresh, state)
@@ -326,13 +333,6 @@ def _texts_codes(column: Texts) -> tuple[Any, np.ndarray]:
     rows = fresh[: state[2]]
     keys[:], counts[:] = 0, 0
     ops.move_keys(column.keys[rows], np.arange(1, len(rows) + 1), keys, counts)
-    codes = np.empty(len(column), np.int64)
-    ops.find_keys(column.keys, column.present, keys, counts, 0, 0, codes)
-    return column.take(rows), codes - 1
-
-
-def _number_codes(column: Numbers) -> tuple[Any, np.ndarray]:
-    import pyarrow as pa
-
-    different, codes = np.unique(column.values, return_inverse=True)
-    return pa.array(different), codes
+    found = np.empty(len(column), np.int32)
+    ops.find_keys(column.keys, column.present, keys, counts, 0, 0, found)
+    return column.take(rows), found - 1

@@ -159,7 +159,7 @@ class Buckets(Kind):
 
     def encode(self, table: Table | CutTable) -> list[Any]:
         values = finite(column_of(table, self.name, True), self.name)
-        ids = np.empty(len(values), np.int64)
+        ids = np.empty(len(values), np.int32)
         ops.bucket_ids(values, np.asarray(self.borders, np.float64), ids)
         return [ids]
 
@@ -283,7 +283,7 @@ class List(Category):
 
     def encode(self, table: Table | CutTable) -> list[Any]:
         elements, lengths = self._lists(table)
-        return [(self._ids(elements), lengths)]
+        return [(self._ids(elements).astype(np.int64), lengths)]
 
 
 class Date(Kind):
