@@ -20,6 +20,7 @@ BINS = 150_000  # of either sign: the sizes of all doubles from the smallest to 
 ACCURACY = 0.005  # relative, of a bin's middle (DDSketch: Masson, Rim, Lee 2019)
 _STEP = np.log((1 + ACCURACY) / (1 - ACCURACY))
 _LOWEST = 74_500  # bins below 1
+_1 = np.uint64(1)
 _SOME = 256  # values whose bins are computed together
 
 
@@ -83,13 +84,13 @@ def standardize(values, logarithm, mean, std, out, absent):  # type: ignore[no-u
 def _bucket_ids(values, borders, out):  # type: ignore[no-untyped-def]
     for i in range(values.size):
         x = values[i]
-        place, left = 0, borders.size
-        while left > 1:  # the same steps for every value: no branch to guess
-            half = left // 2
-            place += half if borders[place + half - 1] < x else 0
+        place, left = np.uint64(0), np.uint64(borders.size)
+        while left > _1:  # the same steps for every value: no branch to guess
+            half = left >> _1
+            place += half * np.uint64(borders[place + half - _1] < x)
             left -= half
-        place += 1 if left == 1 and borders[place] < x else 0
-        out[i] = place + 1 if x == x else 0
+        place += np.uint64(left == _1 and borders[place] < x)
+        out[i] = place + _1 if x == x else 0
 
 
 @jit(parallel=True)

@@ -180,7 +180,7 @@ def find_keys(found, present, keys, numbers, missing, other, out):  # type: igno
     """out[n] = the number of the key found[n], ``other`` where the table has no such key.
 
     ``missing`` where not ``present`` (N,) bool, of which (0,) means all. found (N,) uint64, keys
-    (M,) uint64, numbers (M,) int64 (0: free slot), out (N,) int32.
+    (M,) uint64, numbers (M,) int64 (0: free slot), out (N,) int32 or int64.
     """
     N = out.size
     for task in prange(pieces(N, ROWS)):  # each task owns ROWS elements of out

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MISSING, OTHER, FIRST = 0, 1, 2  # ids: no value; rare in training or unseen; the first value's
 
 _SLOTS = 1024  # of a new counter; a power of two
+_ALL = np.empty(0, bool)  # every key is there
 
 
 def keys_of(column: ChunkedArray | Texts) -> tuple[np.ndarray, np.ndarray]:
@@ -112,14 +113,12 @@ class ValueCounts:
         import pyarrow as pa
 
         keys = np.concatenate([np.empty(0, np.uint64), *self.new_keys])
-        by_key = np.argsort(keys)
-        held = np.flatnonzero(self.counts >= self.least)  # the same keys, as they lie in the table
-        counts = self.counts[held[np.argsort(self.keys[held])]]
-        rank = np.argsort(-counts, kind="stable")
-        order = by_key[rank]
+        counts = np.empty(len(keys), np.int64)
+        ops.find_keys(keys, _ALL, self.keys, self.counts, 0, 0, counts)
+        order = np.lexsort((keys, -counts))
         texts = pa.chunked_array(self.new_texts, pa.string())
         values = texts.take(pa.array(order)).combine_chunks()
-        return Vocabulary(values, counts[rank], keys[order])
+        return Vocabulary(values, counts[order], keys[order])
 
 
 def _texts(column: ChunkedArray | Texts, rows: np.ndarray) -> list[Array]:
