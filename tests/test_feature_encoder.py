@@ -358,3 +358,16 @@ def test_record_batches():
     batch = LOG.combine_chunks().to_batches()[0]
     encoder = FeatureEncoder().fit(batch)
     equal(encoder.transform(batch), FeatureEncoder().fit(LOG).transform(LOG))
+
+
+def test_pieces_are_transformed_in_their_order():
+    encoder = FeatureEncoder().fit(LOG)
+    pieces = [LOG[i : i + 170] for i in range(0, 3000, 170)]
+    found = list(encoder.iter_transform(iter(pieces)))
+    assert len(found) == len(pieces)
+    for one, piece in zip(found, pieces, strict=True):
+        equal(one, encoder.transform(piece))
+    with pytest.raises(ValueError, match="no column I1"):
+        list(encoder.iter_transform([LOG, LOG.drop_columns(["I1"])]))
+    with pytest.raises(ValueError, match="not fitted"):
+        next(FeatureEncoder().iter_transform([LOG]))

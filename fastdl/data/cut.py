@@ -12,29 +12,19 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.backend import ops
-from ..kernels.field_values import NO_NUMBER
-from ..kernels.fields import CHUNK, ESCAPED, NOT_ASCII, ODD, PAD
+from ..kernels.fields import ODD, PAD
 from ..kernels.jit import get_num_threads, stay_on_this_thread
-from .columns import Choice, Names
-from .cut_table import CutTable, Numbers, Texts, strings
-from .formats import (
-    CRITEO_COUNTS,
-    MISSING,
-    OPPOSITES,
-    TextFormat,
-    header,
-    open_bytes,
-    packed_texts,
-    text_format,
-)
+from .columns import Choice
+from .cut_table import CutTable
+from .cutter import BeyondError, Cut, Cutter, Lines
+from .formats import open_bytes
 from .places import Source
 from .target import Target
-from .text import block_table, column_kinds, text_tables
+from .text import text_tables
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -42,14 +32,8 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "tsv", "criteo")  # that are cut; the others are pyarrow's
 BLOCK_BYTES = 16 << 20
 _LONGEST_LINE = 8 << 20  # as pyarrow's: a longer one has a quote that is not closed
-_ABSENT = packed_texts(MISSING)
 _ROOM = 1 << 16  # in front of a block, for the line that the one before it began
 _NEWLINE = ord("\n")
-_LABELS = 1024  # slots of the table of the label's values
-
-
-class _BeyondError(Exception):
-    """A block is beyond the simple rules."""
 
 
 def cut_tables(source: Source, choice: Choice, target: Target) -> Iterator[CutTable | Table]:
@@ -58,11 +42,11 @@ def cut_tables(source: Source, choice: Choice, target: Target) -> Iterator[CutTa
 
     rows = 0
     try:
-        for piece in _pieces(_Cutter(source, choice, target)):
+        for piece in _pieces(Cutter(source, choice, target)):
             yield piece
             rows += len(piece)
         return
-    except (_BeyondError, pa.ArrowException, OSError, EOFError, zlib.error):
+    except (BeyondError, pa.ArrowException, OSError, EOFError, zlib.error):
         pass  # the other reader copes, or tells the user
     for table in text_tables(source, choice, target):
         if len(table) > rows:
@@ -70,7 +54,7 @@ def cut_tables(source: Source, choice: Choice, target: Target) -> Iterator[CutTa
         rows = max(0, rows - len(table))
 
 
-def _pieces(cutter: _Cutter) -> Iterator[CutTable | Table]:
+def _pieces(cutter: Cutter) -> Iterator[CutTable | Table]:
     """Block by block: one thread reads and finds lines, others cut a block each."""
     threads = get_num_threads()
     coming: deque[Future[Any]] = deque()
@@ -80,7 +64,7 @@ def _pieces(cutter: _Cutter) -> Iterator[CutTable | Table]:
         ThreadPoolExecutor(threads, initializer=stay_on_this_thread) as pool,
     ):
         blocks = _blocks(file, cutter)
-        block: Future[_Lines | None] | None = reader.submit(next, blocks, None)
+        block: Future[Lines | None] | None = reader.submit(next, blocks, None)
         while block is not None or coming:
             if block is not None and len(coming) <= threads:
                 lines = block.result()
@@ -90,28 +74,12 @@ def _pieces(cutter: _Cutter) -> Iterator[CutTable | Table]:
                     coming.append(pool.submit(cutter.cut, lines))
                 continue
             cut = coming.popleft().result()
-            piece = cutter.labelled(cut) if isinstance(cut, _Cut) else cut
+            piece = cutter.labelled(cut) if isinstance(cut, Cut) else cut
             if len(piece):
                 yield piece
 
 
-class _Lines(NamedTuple):
-    """Whole lines of a log: bytes, and what scan_lines says of them."""
-
-    data: np.ndarray
-    starts: np.ndarray
-    rows: np.ndarray
-    flags: int
-
-
-class _Cut(NamedTuple):
-    """Columns of some lines: the features, and the label's different values and every row's."""
-
-    columns: dict[str, Texts | Numbers]
-    labels: tuple[Any, np.ndarray] | None
-
-
-def _blocks(file: Any, cutter: _Cutter) -> Iterator[_Lines]:
+def _blocks(file: Any, cutter: Cutter) -> Iterator[Lines]:
     """A block's unfinished line begins the next one."""
     rest, start, ended = np.empty(0, np.uint8), None, False
     while not ended:
@@ -125,7 +93,7 @@ def _blocks(file: Any, cutter: _Cutter) -> Iterator[_Lines]:
         lines = cutter.lines(data[start:], stop - start)
         rest = data[start + int(lines.starts[-1]) : stop]
         if lines.flags & ODD or len(rest) > _LONGEST_LINE or (ended and len(rest)):
-            raise _BeyondError  # where lines end is not sure
+            raise BeyondError  # where lines end is not sure
         yield lines
 
 
@@ -151,188 +119,3 @@ def _joined(rest: np.ndarray, data: np.ndarray, first: int, stop: int) -> tuple[
         data = np.concatenate([rest, data[first:]])
     data[size : size + PAD] = _NEWLINE
     return data, size
-
-
-class _Cutter:
-    """How one file is cut: delimiter, columns, label."""
-
-    def __init__(self, source: Source, choice: Choice, target: Target) -> None:
-        self.source, self.choice, self.target = source, choice, target
-        self.shape: TextFormat = text_format(source.path, source.format)
-        self.names: Names = list(
-            self.shape.names or header(source.path, source.format, self.shape.delimiter)
-        )
-        choice.check(self.names, source)
-        if source.format == "criteo" and choice.numeric - {*CRITEO_COUNTS}:
-            raise _BeyondError
-        self.label = target.find(list(self.names))
-        self.needed = choice.needed(self.names, self.label)
-        self.kinds = column_kinds(source, self.shape, self.names, self.needed, choice)
-        self.quoting = source.format != "criteo"
-        self.mark = np.uint8(ord(self.shape.delimiter))
-        self.columns = self._columns()
-
-    def _columns(self) -> list[str]:
-        drop = {OPPOSITES.get(self.label or "")}
-        if not self.target.required:
-            drop.add(self.label)
-        wanted = self.choice.wanted
-        return [n for n in self.needed
-                if n not in drop and (wanted is None or n in (self.label, *wanted))]  # fmt: skip
-
-    def content(self, data: np.ndarray, stop: int) -> int:
-        """Where the first line of values begins."""
-        start = 3 if data[:3].tobytes() == b"\xef\xbb\xbf" else 0
-        if not self.source.has_header:
-            return start
-        head = data[start:stop].tobytes()[: 1 << 20]
-        at = 0
-        while head[at : at + 1] == b"\n" or head[at : at + 2] == b"\r\n":
-            at = head.index(b"\n", at) + 1
-        end = head.find(b"\n", at)
-        line = head[at:end]
-        if end < 0 or line.count(b'"') % 2 or b"\r" in line[:-1]:
-            raise _BeyondError
-        return start + end + 1
-
-    def lines(self, data: np.ndarray, stop: int) -> _Lines:
-        """Where the lines of a block are."""
-        tasks = -(-stop // CHUNK)
-        chunks, starts, rows = (np.empty(n, np.int64) for n in ((tasks, 4), tasks + 1, tasks + 1))
-        ops.scan_lines(data, stop, self.mark, self.quoting, chunks, starts, rows)
-        return _Lines(data, starts, rows, int(np.bitwise_or.reduce(chunks[:, 2], initial=0)))
-
-    def cut(self, lines: _Lines) -> _Cut | Table:
-        """The columns of some lines; by pyarrow where they are beyond the simple rules."""
-        try:
-            if lines.flags & ESCAPED:
-                raise _BeyondError
-            if lines.flags & NOT_ASCII:
-                _check_utf8(lines.data[: lines.starts[-1]])
-            return self._cut(*lines[:3])
-        except _BeyondError:
-            return self._by_arrow(lines)
-
-    def _by_arrow(self, lines: _Lines) -> Table:
-        data = lines.data[: lines.starts[-1]]
-        return block_table(data, self.shape, self.names, self.kinds, self.needed)
-
-    def _cut(self, data: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> _Cut:
-        R, F = int(rows[-1]), len(self.names)
-        numeric = [n for n in self.columns if str(self.kinds[n]) != "string"]
-        texts = [n for n in self.columns if n not in numeric]
-        T, N = len(texts), len(numeric)
-        keys, numbers, bounds, present, flags = _carved(
-            ((T, R), np.uint64), ((N, R), np.float64), ((R, F + 1), np.int32), ((T, R), np.bool_),
-            ((N, R), np.uint8),
-        )  # fmt: skip
-        ragged = np.empty((len(rows) - 1, 2), np.int64)
-        ops.cut_fields(data, starts, rows, self.mark, self.quoting, bounds, ragged)
-        if (ragged[:, 0] >= 0).any():
-            raise _BeyondError
-        columns: dict[str, Texts | Numbers] = {
-            **self._texts(data, bounds, texts, keys, present),
-            **self._numbers(data, bounds, numeric, numbers, flags),
-        }
-        label = columns.pop(self.label, None) if self.label is not None else None
-        return _Cut(columns, None if label is None else _different(label))
-
-    def labelled(self, cut: _Cut) -> CutTable:
-        """The columns in their order, the label as 0 and 1 in front."""
-        import pyarrow as pa
-
-        found: dict[str, Any] = {}
-        if cut.labels is not None:
-            different, codes = cut.labels
-            clicks = np.asarray(self.target.column(pa.table({self.label: different}), 0))
-            found["label"] = pa.chunked_array([pa.array(clicks[codes])])
-        return CutTable(found | {n: cut.columns[n] for n in self.columns if n in cut.columns})
-
-    def _fields(self, names: Names) -> np.ndarray:
-        places = {name: i for i, name in enumerate(self.names)}
-        return np.array([places[name] for name in names], np.int64)
-
-    def _texts(
-        self, data: np.ndarray, bounds: np.ndarray, names: Names, keys: np.ndarray,
-        present: np.ndarray,
-    ) -> dict[str, Texts]:  # fmt: skip
-        fields = self._fields(names)
-        ops.hash_fields(data, bounds, fields, self.quoting, _ABSENT, keys, present)
-        return {
-            name: Texts(data, bounds[:, f : f + 2], self.quoting, keys[k], present[k])
-            for k, (name, f) in enumerate(zip(names, fields, strict=True))
-        }
-
-    def _numbers(
-        self, data: np.ndarray, bounds: np.ndarray, names: Names, numbers: np.ndarray,
-        flags: np.ndarray,
-    ) -> dict[str, Numbers]:  # fmt: skip
-        fields, whole = self._fields(names), self.source.format == "criteo"
-        ops.parse_fields(data, bounds, fields, self.quoting, _ABSENT, whole, numbers, flags)
-        for values, flag, field in zip(numbers, flags, fields, strict=True):
-            rows = np.flatnonzero(flag)
-            if len(rows):
-                own = bounds[rows, field : field + 2]
-                values[rows] = _exactly(flag[rows], strings(data, own, self.quoting))
-        return {name: Numbers(values) for name, values in zip(names, numbers, strict=True)}
-
-
-def _carved(*arrays: tuple[tuple[int, int], Any]) -> list[np.ndarray]:
-    """Uninitialised arrays in one piece of memory: new memory's pages cost more than the work.
-
-    The first ones have the largest elements, so that all are aligned.
-    """
-    sizes = [shape[0] * shape[1] * np.dtype(dtype).itemsize for shape, dtype in arrays]
-    ends = np.cumsum(sizes)
-    whole = np.empty(int(ends[-1]), np.uint8)
-    return [
-        whole[end - size : end].view(dtype).reshape(shape)
-        for (shape, dtype), size, end in zip(arrays, sizes, ends, strict=True)
-    ]
-
-
-def _exactly(flags: np.ndarray, texts: Any) -> np.ndarray:
-    """Numbers that the kernel does not read, by pyarrow's slower way."""
-    import pyarrow as pa
-
-    if (flags == NO_NUMBER).any():
-        raise _BeyondError
-    try:
-        found = np.asarray(texts.cast(pa.float64()))
-    except pa.ArrowException:
-        raise _BeyondError from None
-    if not np.isfinite(found).all():
-        raise _BeyondError
-    return found
-
-
-def _check_utf8(data: np.ndarray) -> None:
-    import pyarrow as pa
-
-    offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
-    try:
-        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data)).validate(full=True)
-    except pa.ArrowException:
-        raise _BeyondError from None
-
-
-def _different(column: Texts | Numbers) -> tuple[Any, np.ndarray]:
-    """A label's different values, for the target to judge, and each row's place among them."""
-    import pyarrow as pa
-
-    if column.null_count:
-        raise _BeyondError
-    if isinstance(column, Numbers):
-        values, codes = np.unique(column.values, return_inverse=True)
-        return pa.array(values), codes
-    keys, counts = np.zeros(_LABELS, np.uint64), np.zeros(_LABELS, np.int64)
-    fresh, state = np.empty(len(column), np.int64), np.zeros(3, np.int64)
-    ops.count_keys(column.keys, column.present, keys, counts, 1, fresh, state)
-    if state[0] < len(column):
-        raise _BeyondError  # as many values as no label has
-    rows = fresh[: state[2]]
-    keys[:], counts[:] = 0, 0
-    ops.move_keys(column.keys[rows], np.arange(1, len(rows) + 1), keys, counts)
-    found = np.empty(len(column), np.int32)
-    ops.find_keys(column.keys, column.present, keys, counts, 0, 0, found)
-    return column.take(rows), found - 1
