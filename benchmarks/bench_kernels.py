@@ -24,6 +24,15 @@ KEYS = R.integers(1, 2**63, 20_000).astype(np.uint64)
 FFM = b"".join(b"1" + b"".join(b" %d:%d:1" % (f, f * i) for f in range(39)) + b"\n"
                for i in range(1000))  # fmt: skip
 FFM_ENDS = np.flatnonzero(np.frombuffer(FFM, np.uint8) == ord("\n"))
+LINE = b"1,,1234,0.25,c0ffee42,c0ffee43\n"
+TEXT = np.frombuffer(LINE * 4000 + b"\n" * 128, np.uint8).copy()
+BYTES = 4000 * len(LINE)
+TASKS = -(-BYTES // (1 << 16))
+LINES = np.array([0, BYTES]), np.array([0, 4000])  # the whole text as one task
+PLACES = np.append(0, np.flatnonzero(np.isin(np.frombuffer(LINE, np.uint8), (44, 10))) + 1)
+BOUNDS = (PLACES + np.arange(4000)[:, None] * len(LINE)).astype(np.int32)
+COMMA, ABSENT = np.uint8(ord(",")), np.zeros(1, np.uint64)
+GAPS = np.where(R.random(100_000) < 0.1, np.nan, np.exp(3 * R.standard_normal(100_000)))
 # kernel: (file, arguments, positions of the destinations)
 CASES = {
     "dense_forward": ("dense", (f32(N, D), f32(D, H), f32(H), f32(N, H)), [3]),
@@ -58,13 +67,31 @@ CASES = {
                                  np.uint64(0), np.zeros(20_000, np.uint64)), [3]),
     "move_keys": ("strings", (KEYS, np.arange(1, 20_001), np.zeros(65536, np.uint64),
                               np.zeros(65536, np.int64)), [2, 3]),
-    "find_keys": ("strings", (KEYS, np.arange(65536).astype(np.uint64),
-                              np.arange(65536) % 2, 7, np.zeros(20_000, np.int64)), [4]),
     "parse_entries": ("entries", (
         np.frombuffer(FFM, np.uint8), np.append(0, FFM_ENDS[:-1] + 1), FFM_ENDS, True,
         np.zeros(1000), *(np.zeros(n, np.int64) for n in (1000, 1001, 39000, 39000)),
         np.zeros(39000), *(np.zeros((n, 2), np.int64) for n in (39000, 1000)),
     ), [4, 5, 6, 7, 8, 9, 10, 11]),
+    "find_keys": ("strings", (KEYS, np.ones(20_000, bool), np.arange(65536).astype(np.uint64),
+                              np.arange(65536) % 2, 0, 7, np.zeros(20_000, np.int32)), [6]),
+    "scan_lines": ("fields", (TEXT, BYTES, COMMA, True, np.zeros((TASKS, 4), np.int64),
+                              np.zeros(TASKS + 1, np.int64), np.zeros(TASKS + 1, np.int64)),
+                   [4, 5, 6]),
+    "cut_fields": ("fields", (TEXT, *LINES, COMMA, True, np.zeros((4000, 7), np.int32),
+                              np.zeros((1, 2), np.int64)), [5, 6]),
+    "copy_fields": ("fields", (TEXT, BOUNDS[:, 4].astype(np.int64),
+                               np.arange(0, 32_001, 8, dtype=np.int32), np.zeros(32_000, np.uint8)),
+                    [3]),
+    "hash_fields": ("field_values", (TEXT, BOUNDS, np.array([4, 5]), True, ABSENT,
+                                     np.zeros((2, 4000), np.uint64), np.zeros((2, 4000), bool)),
+                    [5, 6]),
+    "parse_fields": ("field_values", (TEXT, BOUNDS, np.array([0, 2, 3]), True, ABSENT, False,
+                                      np.zeros((3, 4000)), np.zeros((3, 4000), np.uint8)), [6, 7]),
+    "moments": ("scaling", (GAPS, True, np.zeros((13, 3))), [2]),
+    "standardize": ("scaling", (GAPS, True, 1.0, 2.0, np.zeros(100_000), np.zeros(100_000, bool)),
+                    [4, 5]),
+    "bucket_ids": ("scaling", (GAPS, np.arange(63.0), np.zeros(100_000, np.int32)), [2]),
+    "count_sizes": ("scaling", (GAPS, np.zeros(300_001, np.int64), np.zeros(300_001)), [1, 2]),
 }  # fmt: skip
 
 

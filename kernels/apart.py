@@ -25,6 +25,7 @@ from numba.core.typed_passes import BaseNativeLowering, NativeLowering
 class _LowerApart(Lower):
     def setup_function(self, fndesc: Any) -> None:
         super().setup_function(fndesc)
+        self.function.attributes.discard("alwaysinline")  # numba hands a strict caller's down
         self.function.attributes.add("noinline")
 
 

@@ -17,8 +17,8 @@ BACKENDS = ("numba", "numpy")
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
     "activation", "attention", "batchnorm", "cin", "coalesce", "cross", "dense", "dropout",
-    "embedding", "entries", "fusion", "gather", "interaction", "isotonic", "layernorm", "loss",
-    "matmul", "metrics", "mlp", "optimizer", "sparse", "strings",
+    "embedding", "entries", "field_values", "fields", "fusion", "gather", "interaction", "isotonic",
+    "layernorm", "loss", "matmul", "metrics", "mlp", "optimizer", "scaling", "sparse", "strings",
 )  # fmt: skip
 
 

@@ -126,6 +126,16 @@ def log(x):  # type: ignore[no-untyped-def]
     return y if x < c.inf else x
 
 
+@jit(inline=True, strict=True)
+def log1p_of_positive(x):  # type: ignore[no-untyped-def]
+    """log(1 + x) for x >= 0, accurate near zero too; log(1 + inf) = inf."""
+    c = pick(x, FLOAT32, FLOAT64)
+    near = x < c.half
+    m, k = split(c.one + x)
+    y = _log1p_plus(x if near else m - c.one, c.zero if near else k)
+    return y if x < c.inf else x
+
+
 # ---------------------------------------------------------------------------- built from them
 @jit(inline=True, strict=True)
 def tanh(x):  # type: ignore[no-untyped-def]

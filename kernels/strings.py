@@ -15,6 +15,7 @@ from numba import prange
 
 from .dense import pieces
 from .jit import jit
+from .pointers import pointer
 
 KERNELS = ("hash_strings", "count_keys", "move_keys", "find_keys")
 
@@ -35,7 +36,7 @@ def _rotated(x, bits):  # type: ignore[no-untyped-def]
 
 
 @jit(inline=True)
-def _word(data, i):  # type: ignore[no-untyped-def]
+def word(data, i):  # type: ignore[no-untyped-def]
     """Eight bytes from i on, little end first; LLVM makes one load of it."""
     found = np.uint64(0)
     for k in range(8):
@@ -67,17 +68,17 @@ def _long(data, i, stop, seed):  # type: ignore[no-untyped-def]
     """The stripes of 32 bytes of a text of at least 32."""
     a, b, c, d = seed + _P1 + _P2, seed + _P2, seed, seed - _P1
     while i + _32 <= stop:
-        a = _round(a, _word(data, i))
-        b = _round(b, _word(data, i + _8))
-        c = _round(c, _word(data, i + np.uint64(16)))
-        d = _round(d, _word(data, i + np.uint64(24)))
+        a = _round(a, word(data, i))
+        b = _round(b, word(data, i + _8))
+        c = _round(c, word(data, i + np.uint64(16)))
+        d = _round(d, word(data, i + np.uint64(24)))
         i += _32
     h = _rotated(a, 1) + _rotated(b, 7) + _rotated(c, 12) + _rotated(d, 18)
     return _merged(_merged(_merged(_merged(h, a), b), c), d)
 
 
-@jit(inline=True)
-def _xxh64(data, start, stop, seed):  # type: ignore[no-untyped-def]
+@jit(inline=True, strict=True)
+def xxh64(data, start, stop, seed):  # type: ignore[no-untyped-def]
     """The hash of bytes start to stop, unsigned."""
     length, i = stop - start, start
     if length >= _32:
@@ -87,7 +88,7 @@ def _xxh64(data, start, stop, seed):  # type: ignore[no-untyped-def]
         h = seed + _P5
     h += length
     while i + _8 <= stop:
-        h = _rotated(h ^ _round(np.uint64(0), _word(data, i)), 27) * _P1 + _P4
+        h = _rotated(h ^ _round(np.uint64(0), word(data, i)), 27) * _P1 + _P4
         i += _8
     if i + _4 <= stop:
         h = _rotated(h ^ (_half(data, i) * _P1), 23) * _P2 + _P3
@@ -102,8 +103,9 @@ def _xxh64(data, start, stop, seed):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _hash_task(offsets, data, seed, start, stop, out):  # type: ignore[no-untyped-def]
+    data = pointer(data)
     for n in range(np.uint64(start), np.uint64(stop)):
-        out[n] = _xxh64(data, np.uint64(offsets[n]), np.uint64(offsets[n + _1]), seed)
+        out[n] = xxh64(data, np.uint64(offsets[n]), np.uint64(offsets[n + _1]), seed)
 
 
 @jit(parallel=True)
@@ -118,10 +120,9 @@ def hash_strings(offsets, data, seed, out):  # type: ignore[no-untyped-def]
         _hash_task(offsets, data, seed, start, min(start + ROWS, N), out)
 
 
-@jit(inline=True)
-def _slot(keys, taken, key):  # type: ignore[no-untyped-def]
-    """The key's slot, or the free one where it belongs."""
-    last = np.uint64(keys.size) - _1
+@jit(inline=True, strict=True)
+def _slot(keys, taken, last, key):  # type: ignore[no-untyped-def]
+    """The key's slot of 0 to ``last``, or the free one where it belongs."""
     slot = key & last
     while taken[slot] != 0 and keys[slot] != key:
         slot = (slot + _1) & last
@@ -129,22 +130,29 @@ def _slot(keys, taken, key):  # type: ignore[no-untyped-def]
 
 
 @jit
-def count_keys(found, keys, counts, fresh, state):  # type: ignore[no-untyped-def]
+def count_keys(found, present, keys, counts, least, fresh, state):  # type: ignore[no-untyped-def]
     """Add the keys ``found`` (n,) uint64 to a table, from found[state[0]] on, until it is full.
 
-    keys (M,) uint64 and counts (M,) int64; state (3,) int64: the next key to take (n: all are
-    done), the different keys in the table, and how many of ``fresh`` (n,) int64 are set: positions
-    of keys that were new. On one thread: the table is one.
+    Those count where ``present`` (n,) bool, or all for (0,). keys (M,) uint64 and counts (M,)
+    int64; state (3,) int64: the next key to take (n: all are done), the different keys in the
+    table, and how many of ``fresh`` (n,) int64 are set: positions of keys that came the
+    ``least``-th time there. On one thread: the table is one.
     """
     n, place, used, new = found.size, state[0], state[1], state[2]
+    held, taken, last = pointer(keys), pointer(counts), np.uint64(keys.size) - _1
     while place < n and used * LOAD < keys.size:
-        slot = _slot(keys, counts, found[place])
-        if counts[slot] == 0:
+        if present.size > 0 and not present[place]:
+            place += 1
+            continue
+        slot = _slot(held, taken, last, found[place])
+        count = counts[slot] + 1
+        if count == 1:
             keys[slot] = found[place]
-            fresh[new] = place
             used += 1
+        if count == least:
+            fresh[new] = place
             new += 1
-        counts[slot] += 1
+        counts[slot] = count
         place += 1
     state[0], state[1], state[2] = place, used, new
 
@@ -152,25 +160,30 @@ def count_keys(found, keys, counts, fresh, state):  # type: ignore[no-untyped-de
 @jit
 def move_keys(found, given, keys, numbers):  # type: ignore[no-untyped-def]
     """Put different keys ``found`` (n,) with numbers ``given`` (n,) int64, not 0, into a table."""
+    held, taken, last = pointer(keys), pointer(numbers), np.uint64(keys.size) - _1
     for i in range(found.size):
-        slot = _slot(keys, numbers, found[i])
+        slot = _slot(held, taken, last, found[i])
         keys[slot], numbers[slot] = found[i], given[i]
 
 
 @jit(apart=True)
-def _find_task(found, keys, numbers, other, start, stop, out):  # type: ignore[no-untyped-def]
+def _find_task(found, present, keys, numbers, missing, other, start, stop, out):  # type: ignore[no-untyped-def]
+    held, taken, last = pointer(keys), pointer(numbers), np.uint64(keys.size) - _1
     for n in range(np.uint64(start), np.uint64(stop)):
-        number = numbers[_slot(keys, numbers, found[n])]
-        out[n] = number if number != 0 else other
+        number = numbers[_slot(held, taken, last, found[n])]
+        number = number if number != 0 else other
+        out[n] = number if present.size == 0 or present[n] else missing
 
 
 @jit(parallel=True)
-def find_keys(found, keys, numbers, other, out):  # type: ignore[no-untyped-def]
+def find_keys(found, present, keys, numbers, missing, other, out):  # type: ignore[no-untyped-def]
     """out[n] = the number of the key found[n], ``other`` where the table has no such key.
 
-    found (N,) uint64, keys (M,) uint64, numbers (M,) int64 (0: free slot), out (N,) int64.
+    ``missing`` where not ``present`` (N,) bool, of which (0,) means all. found (N,) uint64, keys
+    (M,) uint64, numbers (M,) int64 (0: free slot), out (N,) int32 or int64.
     """
     N = out.size
     for task in prange(pieces(N, ROWS)):  # each task owns ROWS elements of out
         start = np.int64(task) * ROWS
-        _find_task(found, keys, numbers, other, start, min(start + ROWS, N), out)
+        stop = min(start + ROWS, N)
+        _find_task(found, present, keys, numbers, missing, other, start, stop, out)

@@ -282,7 +282,7 @@ def test_counts_are_those_of_a_dict(texts, cut):
     counts = ValueCounts(1000)
     for piece in (texts[:cut], texts[cut:]):
         counts.add(pa.chunked_array([pa.array(piece, pa.string())]))
-    vocabulary = counts.vocabulary(1)
+    vocabulary = counts.vocabulary()
     found = dict(zip(vocabulary.values.to_pylist(), vocabulary.counts.tolist(), strict=True))
     given = [t for t in texts if t is not None]
     assert found == {t: given.count(t) for t in given}
@@ -295,7 +295,7 @@ def test_a_counter_grows(rng):
     for part in np.array_split(texts, 7):
         counts.add(pa.chunked_array([pa.array(part)]))
     values, times = np.unique(texts, return_counts=True)
-    vocabulary = counts.vocabulary(1)
+    vocabulary = counts.vocabulary()
     found = dict(zip(vocabulary.values.to_pylist(), vocabulary.counts.tolist(), strict=True))
     assert found == dict(zip(values.tolist(), times.tolist(), strict=True))
 
@@ -366,3 +366,16 @@ def test_the_index_of_a_pandas_frame_is_no_column():
     encoder = FeatureEncoder().fit(shuffled)
     assert encoder.spec_ == FeatureEncoder().fit(frame).spec_
     equal(encoder.transform(shuffled.sort_index()), encoder.transform(frame))
+
+
+def test_pieces_are_transformed_in_their_order():
+    encoder = FeatureEncoder().fit(LOG)
+    pieces = [LOG[i : i + 170] for i in range(0, 3000, 170)]
+    found = list(encoder.iter_transform(iter(pieces)))
+    assert len(found) == len(pieces)
+    for one, piece in zip(found, pieces, strict=True):
+        equal(one, encoder.transform(piece))
+    with pytest.raises(ValueError, match="no column I1"):
+        list(encoder.iter_transform([LOG, LOG.drop_columns(["I1"])]))
+    with pytest.raises(ValueError, match="not fitted"):
+        next(FeatureEncoder().iter_transform([LOG]))

@@ -127,3 +127,20 @@ def test_set_num_threads_before_anything_was_compiled(tmp_path):
     for _ in range(2):  # compiled, then from the cache
         done = run(code, FASTDL_CACHE_DIR=str(tmp_path))
         assert done.returncode == 0, done.stderr
+
+
+def test_a_thread_can_keep_kernels_to_itself():
+    from concurrent.futures import ThreadPoolExecutor
+
+    x, partial = np.ones(10**6, np.float32), np.empty(16)
+    seen = []
+
+    def run():
+        backend.ops.squared_norm(x, partial)
+        seen.append((jit.get_num_threads(), float(partial.sum())))
+
+    before = jit.get_num_threads()
+    with ThreadPoolExecutor(1, initializer=jit.stay_on_this_thread) as pool:
+        pool.submit(run).result()
+    run()
+    assert seen == [(1, 10**6), (before, 10**6)]

@@ -98,7 +98,7 @@ def typed(table: Table, source: Source, first_row: int, choice: Choice, target: 
         number = choice.is_number(name, column.type)
         found[name] = (_numbers if number else _texts)(column, name, source, first_row)
         if declared_type(name) == "token_seq":
-            found[name] = _elements(found[name])
+            found[name] = elements(found[name])
     if choice.wanted is not None:
         found = {name: c for name, c in found.items() if name in ("label", *choice.wanted)}
     return pa.table(found)
@@ -144,7 +144,7 @@ def is_time(kind: Any) -> bool:
     return types.is_date(kind) or types.is_timestamp(kind)
 
 
-def _elements(column: ChunkedArray) -> ChunkedArray:
+def elements(column: ChunkedArray) -> ChunkedArray:
     """Texts as lists of what stands between blanks; missing and empty ones are empty lists."""
     import pyarrow as pa
     import pyarrow.compute as pc

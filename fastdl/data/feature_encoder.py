@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +19,9 @@ from numpy.typing import DTypeLike
 from ..config import resolve_dtype
 from ..features import FeatureSpec, Field, SequenceField
 from ..files import FORMAT_VERSION, check_version, write_atomically, write_json
-from ..kernels.jit import get_num_threads
+from ..kernels.jit import get_num_threads, stay_on_this_thread
 from .columns import is_id, is_list, is_number, is_time
+from .cut_table import CutTable
 from .fetch import as_table, is_table
 from .formats import LABELS, OPPOSITES
 from .kinds import KINDS, Buckets, Category, Hashed, Kind, Number
@@ -72,15 +75,12 @@ class FeatureEncoder:
 
         Raises TypeError and ValueError for options and columns that cannot be used.
         """
-        columns: dict[str, Kind] = {}
-        rows = 0
-        for table in _pieces(log):
-            if not rows:
-                columns = self._choose(table)
-            rows += len(table)
-            _each(methodcaller("learn", table), columns.values())
-        if not rows:
+        pieces = (table for table in _pieces(log) if len(table))
+        first = next(pieces, None)
+        if first is None:
             raise ValueError("The log has no rows to learn from.")
+        columns = self._choose(first)
+        _learn(itertools.chain([first], pieces), list(columns.values()))
         _each(methodcaller("finish"), columns.values())
         self.left_out_ = {c.name: c.useless for c in columns.values() if c.useless}
         self._prepare([c for c in columns.values() if not c.useless])
@@ -111,6 +111,24 @@ class FeatureEncoder:
         if ids:
             found["ids"] = _side_by_side(ids, np.dtype(np.int32 if small else np.int64))
         return found
+
+    def iter_transform(
+        self, pieces: Iterable[Any], dtype: DTypeLike | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """``transform`` of every piece, in their order, several at a time.
+
+        Of the pieces, as many are held as there are threads, and one more.
+        """
+        self._fitted()
+        threads = get_num_threads()
+        coming: deque[Future[dict[str, Any]]] = deque()
+        with ThreadPoolExecutor(threads, initializer=stay_on_this_thread) as pool:
+            for piece in pieces:
+                coming.append(pool.submit(self.transform, piece, dtype))
+                if len(coming) > threads:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
 
     def fit_transform(self, log: Any, dtype: DTypeLike | None = None) -> dict[str, Any]:
         """``fit`` and ``transform`` of one table."""
@@ -169,7 +187,7 @@ class FeatureEncoder:
         """Columns that are read as text."""
         return [c.name for c in self._fitted().columns_ if isinstance(c, Category | Hashed)]
 
-    def _choose(self, table: Table) -> dict[str, Kind]:
+    def _choose(self, table: Table | CutTable) -> dict[str, Kind]:
         asked = {
             name: {"kind": given} if isinstance(given, str) else dict(given)
             for name, given in (self.columns or {}).items()
@@ -242,7 +260,7 @@ def _damage_told(folder: str | os.PathLike[str]) -> Iterator[None]:
         raise ValueError(f"The encoder in {folder} is damaged: {error!r}.") from None
 
 
-def _pieces(log: Any) -> Iterator[Table]:
+def _pieces(log: Any) -> Iterator[Table | CutTable]:
     if is_table(log):
         yield as_table(log)
     elif isinstance(log, str | bytes) or not isinstance(log, Iterable):
@@ -255,23 +273,51 @@ def _pieces(log: Any) -> Iterator[Table]:
             yield as_table(piece)
 
 
-def _each(work: Callable[[Kind], Any], columns: Iterable[Kind]) -> list[Any]:
-    """Columns are independent of each other: each is one thread's."""
-    columns = list(columns)
-    threads = min(get_num_threads(), len(columns))
+def _learn(pieces: Iterable[Table | CutTable], columns: list[Kind]) -> None:
+    """Every thread has columns of its own, and need not wait for the others after each piece."""
+    threads = min(get_num_threads(), len(columns)) or 1
+    groups = [columns[i::threads] for i in range(threads)]
+    coming: deque[list[Future[None]]] = deque()
+    with ExitStack() as stack:
+        pools = [
+            stack.enter_context(ThreadPoolExecutor(1, initializer=stay_on_this_thread))
+            for _ in groups
+        ]
+        for piece in pieces:
+            both = zip(pools, groups, strict=True)
+            coming.append([pool.submit(_learn_piece, piece, group) for pool, group in both])
+            if len(coming) > 1:
+                for learnt in coming.popleft():
+                    learnt.result()
+        for learnt in itertools.chain(*coming):
+            learnt.result()
+
+
+def _learn_piece(piece: Table | CutTable, columns: list[Kind]) -> None:
+    for column in columns:
+        column.learn(piece)
+
+
+def _each(work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """Columns, or blocks of rows, are independent of each other: each is one thread's."""
+    items = list(items)
+    threads = min(get_num_threads(), len(items))
     if threads <= 1:
-        return [work(column) for column in columns]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, columns))
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(threads, initializer=stay_on_this_thread) as pool:
+        return list(pool.map(work, items))
 
 
 def _side_by_side(columns: list[np.ndarray], dtype: np.dtype[Any]) -> np.ndarray:
     """Columns (rows,) as (rows, columns), in blocks of rows that stay in the cache."""
     out = np.empty((len(columns[0]), len(columns)), dtype)
-    for start in range(0, len(out), _BLOCK):
+
+    def fill(start: int) -> None:
         own = slice(start, start + _BLOCK)
         for i, column in enumerate(columns):
             out[own, i] = column[own]
+
+    _each(fill, range(0, len(out), _BLOCK))
     return out
 
 

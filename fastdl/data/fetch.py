@@ -1,10 +1,11 @@
-"""Columns of pyarrow tables, as encoders take them."""
+"""Columns of pyarrow tables and of cut text, as encoders take them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from .columns import as_texts, is_number
+from .cut_table import CutTable, Numbers, Texts, as_arrow
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
@@ -14,17 +15,17 @@ def is_table(data: Any) -> bool:
     """Whether ``as_table`` takes it: tables, record batches, frames, dicts of arrays."""
     import pyarrow as pa
 
-    return isinstance(data, dict | pa.RecordBatch) or hasattr(data, "__arrow_c_stream__")
+    return isinstance(data, dict | pa.RecordBatch | CutTable) or hasattr(data, "__arrow_c_stream__")
 
 
-def as_table(data: Any) -> Table:
+def as_table(data: Any) -> Table | CutTable:
     """A pyarrow Table of a Table, a pandas or polars frame, or a dict of arrays.
 
-    Raises TypeError for anything else.
+    CutTables stay what they are. Raises TypeError for anything else.
     """
     import pyarrow as pa
 
-    if isinstance(data, pa.Table):
+    if isinstance(data, pa.Table | CutTable):
         return data
     if hasattr(data, "iloc") and is_table(data):  # pandas; pa.table would take the index too
         return pa.Table.from_pandas(data, preserve_index=False)
@@ -44,21 +45,22 @@ def check_table(table: Any) -> None:
         raise TypeError(f"The log is a {type(table).__name__}; expected a pyarrow Table.")
 
 
-def raw_column(table: Table, name: str) -> ChunkedArray:
-    """A column as it is; ValueError where it is missing."""
-    if name not in table.column_names:
-        raise ValueError(
-            f"The log has no column {name}, which the encoder was fitted with; it has "
-            f"{', '.join(table.column_names)}."
-        )
-    return table[name]
+def raw_column(table: Table | CutTable, name: str) -> ChunkedArray:
+    """A column as it is, in pyarrow's form; ValueError where it is missing."""
+    return as_arrow(_column(table, name))
 
 
-def column_of(table: Table, name: str, number: bool) -> ChunkedArray:
-    """A column as float64 or strings; ValueError where it is missing or of another type."""
+def column_of(table: Table | CutTable, name: str, number: bool) -> ChunkedArray | Texts | Numbers:
+    """A column as float64 or strings; ValueError where it is missing or of another type.
+
+    Columns of a CutTable stay what they are where they fit.
+    """
     import pyarrow as pa
 
-    column = raw_column(table, name)
+    column = _column(table, name)
+    if isinstance(column, Numbers if number else Texts):
+        return column
+    column = as_arrow(column)
     kind = column.type
     try:
         if number:
@@ -76,3 +78,12 @@ def column_of(table: Table, name: str, number: bool) -> ChunkedArray:
             f"Column {name} has the type {kind}; expected "
             f"{'numbers' if number else 'strings or other plain values'}: {error}"
         ) from None
+
+
+def _column(table: Table | CutTable, name: str) -> Any:
+    if name not in table.column_names:
+        raise ValueError(
+            f"The log has no column {name}, which the encoder was fitted with; it has "
+            f"{', '.join(table.column_names)}."
+        )
+    return table[name]

@@ -8,9 +8,12 @@ import io
 import os
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .faults import BadPart
 
@@ -36,6 +39,12 @@ _MAGIC = {
     b"\x93NUM": "a NumPy array", b"\x1f\x8b": "a gzip file", b"\xff\xd8\xff": "a JPEG picture",
     b"ARRO": "an Arrow file", b"ORC": "an ORC file", b"\x28\xb5\x2f\xfd": "a zstd file",
 }  # fmt: skip
+
+
+def packed_texts(texts: Sequence[str]) -> np.ndarray:
+    """uint64 (n,): texts of at most 7 bytes, little end first, their length in the highest byte."""
+    some = [text.encode() for text in texts]
+    return np.array([int.from_bytes(t, "little") | len(t) << 56 for t in some], np.uint64)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..features import Field, SequenceField
+from ..kernels.backend import ops
 from ..validation import check_size
 from .columns import is_list
+from .cut_table import CutTable, Texts
 from .fetch import column_of, raw_column
-from .learners import Moments, scaled, standardized
+from .learners import Moments, finite, standardized
 from .quantiles import Quantiles
 from .vocabulary import MISSING, ValueCounts, Vocabulary, hashed_ids
 
@@ -48,7 +50,7 @@ class Kind:
                 check_size(value, f"{option} of column {name!r}")
             setattr(self, option, value)
 
-    def learn(self, table: Table) -> None:
+    def learn(self, table: Table | CutTable) -> None:
         """Learn from a piece of the training rows."""
         raise NotImplementedError
 
@@ -67,7 +69,7 @@ class Kind:
         """Names of numbers, and fields of ids."""
         raise NotImplementedError
 
-    def encode(self, table: Table) -> list[Any]:
+    def encode(self, table: Table | CutTable) -> list[Any]:
         """An array for each feature."""
         raise NotImplementedError
 
@@ -108,7 +110,7 @@ class Number(Kind):
         super().__init__(name, **given)
         self._moments = Moments(name, bool(self.log))
 
-    def learn(self, table: Table) -> None:
+    def learn(self, table: Table | CutTable) -> None:
         self._moments.add(column_of(table, self.name, True))
 
     def finish(self) -> None:
@@ -119,7 +121,7 @@ class Number(Kind):
     def features(self) -> Features:
         return [self.name, f"{self.name} is missing"] if self.missing else [self.name]
 
-    def encode(self, table: Table) -> list[Any]:
+    def encode(self, table: Table | CutTable) -> list[Any]:
         values = column_of(table, self.name, True)
         numbers, absent = standardized(values, self.name, self.log, self.mean, self.std)
         return [numbers, absent] if self.missing else [numbers]
@@ -142,24 +144,24 @@ class Buckets(Kind):
         super().__init__(name, **given)
         self._quantiles, self._missing = Quantiles(), False
 
-    def learn(self, table: Table) -> None:
-        values = scaled(column_of(table, self.name, True), self.name, False)
-        present = values[~np.isnan(values)]
-        self._missing |= len(present) < len(values)
-        self._quantiles.add(present)
+    def learn(self, table: Table | CutTable) -> None:
+        values = finite(column_of(table, self.name, True), self.name)
+        self._missing |= bool(np.isnan(values).any())
+        self._quantiles.add(values)
 
     def finish(self) -> None:
         self.borders = self._quantiles.borders(self.buckets)
-        bins = len(self._quantiles.bins)
+        bins = self._quantiles.bins
         self.judge(bins, bins == 1, self._missing)
 
     def features(self) -> Features:
         return [Field(self.name, len(self.borders) + 2)]
 
-    def encode(self, table: Table) -> list[Any]:
-        values = scaled(column_of(table, self.name, True), self.name, False)
-        places = np.searchsorted(np.asarray(self.borders, np.float64), values) + 1
-        return [np.where(np.isnan(values), MISSING, places)]
+    def encode(self, table: Table | CutTable) -> list[Any]:
+        values = finite(column_of(table, self.name, True), self.name)
+        ids = np.empty(len(values), np.int32)
+        ops.bucket_ids(values, np.asarray(self.borders, np.float64), ids)
+        return [ids]
 
     def check(self) -> None:
         if not all(a < b for a, b in zip(self.borders, self.borders[1:], strict=False)):
@@ -181,9 +183,9 @@ class Category(Kind):
 
     def __init__(self, name: str, **given: Any) -> None:
         super().__init__(name, **given)
-        self._counts, self._missing = ValueCounts(self.max_values), False
+        self._counts, self._missing = ValueCounts(self.max_values, self.min_count), False
 
-    def learn(self, table: Table) -> None:
+    def learn(self, table: Table | CutTable) -> None:
         before, values = self._counts.rows, column_of(table, self.name, False)
         self._counts.add(values)
         self._missing |= self._counts.rows - before < len(values)
@@ -192,12 +194,12 @@ class Category(Kind):
         self.hashed = self._counts.full
         self.judge(self._counts.rows, self._counts.used == 1, self._missing)
         if not self.hashed:
-            self.vocabulary = self._counts.vocabulary(self.min_count)
+            self.vocabulary = self._counts.vocabulary()
 
     def _size(self) -> int:
         return self.vocabulary.size if self.vocabulary is not None else self.max_values + 1
 
-    def _ids(self, values: ChunkedArray) -> np.ndarray:
+    def _ids(self, values: ChunkedArray | Texts) -> np.ndarray:
         if self.vocabulary is not None:
             return self.vocabulary.ids(values)
         return hashed_ids(values, self.max_values)
@@ -205,7 +207,7 @@ class Category(Kind):
     def features(self) -> Features:
         return [Field(self.name, self._size())]
 
-    def encode(self, table: Table) -> list[Any]:
+    def encode(self, table: Table | CutTable) -> list[Any]:
         return [self._ids(column_of(table, self.name, False))]
 
     def check(self) -> None:
@@ -220,7 +222,7 @@ class Hashed(Kind):
     options: ClassVar = {"size": 100_000}
     size: int
 
-    def learn(self, table: Table) -> None:
+    def learn(self, table: Table | CutTable) -> None:
         column_of(table, self.name, False)
 
     def finish(self) -> None:
@@ -229,7 +231,7 @@ class Hashed(Kind):
     def features(self) -> Features:
         return [Field(self.name, self.size + 1)]
 
-    def encode(self, table: Table) -> list[Any]:
+    def encode(self, table: Table | CutTable) -> list[Any]:
         return [hashed_ids(column_of(table, self.name, False), self.size)]
 
 
@@ -245,7 +247,7 @@ class List(Category):
     separator: str | None
     pooling: str
 
-    def _lists(self, table: Table) -> tuple[ChunkedArray, np.ndarray]:
+    def _lists(self, table: Table | CutTable) -> tuple[ChunkedArray, np.ndarray]:
         """All elements, one list behind the other, and each list's length."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -271,7 +273,7 @@ class List(Category):
             elements = elements.filter(pa.array(present))
         return elements.cast(pa.string()), lengths
 
-    def learn(self, table: Table) -> None:
+    def learn(self, table: Table | CutTable) -> None:
         elements, lengths = self._lists(table)
         self._counts.add(elements)
         self._missing |= bool((lengths == 0).any())
@@ -279,9 +281,9 @@ class List(Category):
     def features(self) -> Features:
         return [SequenceField(self.name, self._size(), pooling=self.pooling)]
 
-    def encode(self, table: Table) -> list[Any]:
+    def encode(self, table: Table | CutTable) -> list[Any]:
         elements, lengths = self._lists(table)
-        return [(self._ids(elements), lengths)]
+        return [(self._ids(elements).astype(np.int64), lengths)]
 
 
 class Date(Kind):
@@ -292,7 +294,7 @@ class Date(Kind):
 
     kind = "date"
 
-    def _times(self, table: Table) -> ChunkedArray:
+    def _times(self, table: Table | CutTable) -> ChunkedArray:
         import pyarrow as pa
 
         column = raw_column(table, self.name)
@@ -306,7 +308,7 @@ class Date(Kind):
         except pa.ArrowException as error:
             raise ValueError(f"Column {self.name} has no times: {error}") from None
 
-    def learn(self, table: Table) -> None:
+    def learn(self, table: Table | CutTable) -> None:
         self._times(table)
 
     def finish(self) -> None:
@@ -315,7 +317,7 @@ class Date(Kind):
     def features(self) -> Features:
         return [Field(f"{self.name} hour", 25), Field(f"{self.name} weekday", 8)]
 
-    def encode(self, table: Table) -> list[Any]:
+    def encode(self, table: Table | CutTable) -> list[Any]:
         import pyarrow.compute as pc
 
         times = self._times(table)

@@ -7,36 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels.backend import ops
+from ..kernels.scaling import ROWS
+from .cut_table import Numbers
 from .hashing import SlotCounts, hash_codes, packed
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
 
 
-def scaled(values: ChunkedArray, name: str, log: bool) -> np.ndarray:
-    """float64 (rows,), NaN where missing; with ``log``, sign(x) log(1 + |x|)."""
-    numbers = values.to_numpy()
-    infinite = np.isinf(numbers)
-    if infinite.any():
+def finite(values: ChunkedArray | Numbers, name: str) -> np.ndarray:
+    """float64 (rows,), NaN where missing; ValueError for infinity."""
+    # pyarrow's own memory is read-only, for which numba would compile the kernels once more
+    numbers = np.require(values.to_numpy(), np.float64, ["C", "W"])
+    if len(numbers) and np.isinf([np.fmax.reduce(numbers), np.fmin.reduce(numbers)]).any():
         raise ValueError(
-            f"Column {name} is infinite in row {infinite.argmax()}; remove such values first."
+            f"Column {name} is infinite in row {np.isinf(numbers).argmax()}; remove such values "
+            "first."
         )
-    return np.copysign(np.log1p(np.abs(numbers)), numbers) if log else numbers
+    return numbers
 
 
 def standardized(
-    values: ChunkedArray, name: str, log: bool, mean: float, std: float
+    values: ChunkedArray | Numbers, name: str, log: bool, mean: float, std: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(s - mean) / std of the scaled numbers s, 0 where missing; and where that is."""
-    numbers = (scaled(values, name, log) - mean) / std
-    absent = np.isnan(numbers)
-    numbers[absent] = 0
-    return numbers, absent
+    """(s - mean) / std, 0 where missing, and where that is; s = sign(x) log(1 + |x|) if ``log``."""
+    numbers = finite(values, name)
+    out, absent = np.empty(len(numbers)), np.empty(len(numbers), bool)
+    ops.standardize(numbers, log, mean, std, out, absent)
+    return out, absent
 
 
 def check_range(numbers: np.ndarray, name: str, dtype: np.dtype[Any]) -> None:
     """ValueError for numbers that the dtype cannot hold."""
-    if len(numbers) and np.abs(numbers).max() > np.finfo(dtype).max:
+    most = np.finfo(dtype).max
+    if len(numbers) and not -most <= numbers.min() <= numbers.max() <= most:
         raise ValueError(f"Column {name} has numbers too large for {dtype}.")
 
 
@@ -70,25 +75,26 @@ class Moments:
         self.name, self.log = name, log
         self.count, self.mean, self.squares, self.missing = 0, 0.0, 0.0, False
 
-    def add(self, values: ChunkedArray) -> None:
+    def add(self, values: ChunkedArray | Numbers) -> None:
         """Learn from a piece's values."""
-        numbers = scaled(values, self.name, self.log)
-        present = numbers[~np.isnan(numbers)]
-        self.missing |= len(present) < len(numbers)
-        if not len(present):
-            return
+        numbers = finite(values, self.name)
+        partial = np.empty((-(-len(numbers) // ROWS), 3))
         with np.errstate(over="ignore", invalid="ignore"):  # told below
-            mean, total = float(present.mean()), self.count + len(present)
-            apart = mean - self.mean
-            squares = float(np.sum((present - mean) ** 2))
-            squares += float(np.square(apart)) * self.count * len(present) / total
+            ops.moments(numbers, self.log, partial)
+            count, mean, squares = _merged(partial[partial[:, 0] > 0])
+            self.missing |= count < len(numbers)
+            if not count:
+                return
+            total, apart = self.count + count, mean - self.mean
+            squares += float(np.square(apart)) * self.count * count / total
         if not math.isfinite(self.squares + squares):
+            largest = np.nanmax(np.abs(numbers))
             raise ValueError(
-                f"Column {self.name} has values as large as {np.abs(present).max():.3g}, whose "
+                f"Column {self.name} has values as large as {largest:.3g}, whose "
                 "squares overflow; pass log=True, or categorical= if they are ids."
             )
         self.squares += squares
-        self.mean += apart * len(present) / total
+        self.mean += apart * count / total
         self.count = total
 
     def description(self) -> dict[str, Any]:
@@ -98,6 +104,17 @@ class Moments:
         constant = std <= 1e-12 * max(1.0, abs(self.mean))
         return {"kind": "numeric", "name": self.name, "mean": self.mean,
                 "std": 1.0 if constant else std, "missing": self.missing}  # fmt: skip
+
+
+def _merged(parts: np.ndarray) -> tuple[int, float, float]:
+    """Count, mean and squares of all of some rows, of parts (n, 3) of them."""
+    if not len(parts):
+        return 0, 0.0, 0.0
+    count, mean, squares = parts.T
+    total, apart = count.sum(), mean - mean[0]  # so that a constant's mean is exact
+    middle = np.sum(count * apart) / total
+    around = np.sum(squares) + np.sum(count * (apart - middle) ** 2)
+    return int(total), float(mean[0] + middle), float(around)
 
 
 class Values:

@@ -80,7 +80,7 @@ def line_of(path: Path, record: int, quotes: bool) -> int:
     try:
         with open_bytes(path) as file:
             return next(itertools.islice(_first_lines(iter(file), quotes), record - 1, None))
-    except (StopIteration, EOFError, OSError):  # a damaged file, or line ends of an old Mac
+    except (StopIteration, EOFError, OSError, csv.Error):  # damaged, or line ends of an old Mac
         return record
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_ACCURACY = 0.005  # relative, of a border
+from ..kernels.backend import ops
+from ..kernels.scaling import BINS
 
 
 class Quantiles:
@@ -15,31 +16,27 @@ class Quantiles:
     """
 
     def __init__(self) -> None:
-        self.bins, self.counts = np.empty(0, np.int64), np.empty(0, np.int64)
-        self.largest = np.empty(0)
+        # of the memory for all bins, only what is touched is ever there
+        self._counts, self._largest = np.zeros(2 * BINS + 1, np.int64), np.zeros(2 * BINS + 1)
 
     def add(self, values: np.ndarray) -> None:
-        """Count finite values, float64 (n,)."""
-        step = np.log((1 + _ACCURACY) / (1 - _ACCURACY))
-        size = np.abs(values)
-        with np.errstate(divide="ignore"):
-            place = np.ceil(np.log(size) / step)
-        place = np.where(size > 0, place + 1_000_000, 0).astype(np.int64)  # above 0 for all doubles
-        bins = np.concatenate([self.bins, np.where(values < 0, -place, place)])
-        counts = np.concatenate([self.counts, np.ones(len(values), np.int64)])
-        largest = np.concatenate([self.largest, values])
-        self.bins, at = np.unique(bins, return_inverse=True)
-        self.counts = np.bincount(at, counts, len(self.bins)).astype(np.int64)
-        self.largest = np.full(len(self.bins), -np.inf)
-        np.maximum.at(self.largest, at, largest)
+        """Count finite values, float64 (n,); NaN is left out."""
+        ops.count_sizes(values, self._counts, self._largest)
+
+    @property
+    def bins(self) -> int:
+        """How many bins have values."""
+        return int(np.count_nonzero(self._counts))
 
     def borders(self, buckets: int) -> list[float]:
         """At most buckets - 1 rising values: the i-th bucket ends with the i-th of them.
 
         A bin that holds most rows, were it the last, still has one of its own.
         """
-        if len(self.bins) < 2:
+        held = np.flatnonzero(self._counts)
+        if len(held) < 2:
             return []
-        share = np.cumsum(self.counts) / self.counts.sum()
+        counts = self._counts[held]
+        share = np.cumsum(counts) / counts.sum()
         places = np.searchsorted(share, np.arange(1, buckets) / buckets)
-        return np.unique(self.largest[np.minimum(places, len(self.bins) - 2)]).tolist()
+        return np.unique(self._largest[held][np.minimum(places, len(held) - 2)]).tolist()

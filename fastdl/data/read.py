@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..validation import check_size
 from .columns import Choice, Names, typed
 from .count import lost_part
+from .cut import FORMATS as CUT_FORMATS
+from .cut import cut_tables
+from .cut_table import CutTable
 from .faults import BadPart, BadRows
 from .formats import check_file, resolve_format
 from .parts import Paths, find_parts
@@ -102,17 +105,45 @@ def iter_log(
     [60, 40]
     """
     skipped = check_on_error(on_error, report)
+    tables = _checked_tables(
+        path, format, (label, positive, require_label), (columns, categorical, numeric),
+        batch_rows, skipped, False,
+    )  # fmt: skip
+    return tables if skipped is None or report is not None else _warned(tables, skipped)
+
+
+def iter_cut(
+    path: Paths, format: str | None = None, *, label: str | None = None,
+    positive: str | bool | float | None = None, columns: Names | None = None,
+    categorical: Names = (), numeric: Names = (), batch_rows: int = 65536,
+    require_label: bool = True,
+) -> Iterator[CutTable | Table]:  # fmt: skip
+    """``iter_log`` for encoders: text logs as CutTables, which have no strings, where that works.
+
+    Options, columns, values, errors are those of ``iter_log``; ``to_arrow`` of a CutTable gives
+    what ``iter_log`` does. Other formats, and blocks of text that only pyarrow can read, are
+    Tables.
+    """
+    return _checked_tables(
+        path, format, (label, positive, require_label), (columns, categorical, numeric),
+        batch_rows, None, True,
+    )  # fmt: skip
+
+
+def _checked_tables(
+    path: Paths, format: str | None, label: tuple[Any, Any, bool], typing: tuple[Any, Any, Any],
+    batch_rows: int, skipped: Skipped | None, cut: bool,
+) -> Iterator[Any]:  # fmt: skip
     parts = find_parts(path)
     format = resolve_format(parts[0], format)
     for part in parts:
-        if on_error == "stop" or not part.exists():
+        if skipped is None or not part.exists():
             check_file(part, format)
     check_size(batch_rows, "batch_rows")
-    choice = Choice(columns, categorical, numeric)
+    choice = Choice(*typing)
     sources = sources_of(parts, format)
-    target = Target(sources[0], label, positive, require_label, skips=skipped is not None)
-    tables = tables_of(sources, choice, target, batch_rows, skipped)
-    return tables if skipped is None or report is not None else _warned(tables, skipped)
+    target = Target(sources[0], *label, skips=skipped is not None)
+    return tables_of(sources, choice, target, batch_rows, skipped, cut)
 
 
 def sources_of(parts: list[Path], format: str) -> list[Source]:
@@ -140,16 +171,17 @@ def _warned(tables: Iterator[Table], skipped: Skipped) -> Iterator[Table]:
 
 
 def tables_of(
-    sources: list[Source], choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None
-) -> Iterator[Table]:
-    """``iter_log`` with everything checked; bad rows are counted in ``skipped``, if given."""
+    sources: list[Source], choice: Choice, target: Target, batch_rows: int,
+    skipped: Skipped | None, cut: bool = False,
+) -> Iterator[Any]:  # fmt: skip
+    """``iter_log`` or ``iter_cut`` with everything checked; bad rows are counted in ``skipped``."""
     first, total = None, 0
     for source in sources:
         rows, before = 0, skipped.rows_of(source.path) if skipped is not None else 0
         try:
             if skipped is not None and source.table is None:
                 check_file(source.path, source.format, lenient=True)
-            for table in _typed_tables(source, choice, target, batch_rows, skipped):
+            for table in _typed_tables(source, choice, target, batch_rows, skipped, cut):
                 if first is None:
                     first = table.schema
                     choice = choice.as_in(first)
@@ -173,14 +205,17 @@ def _all_skipped(skipped: Skipped | None) -> str:
 
 
 def _typed_tables(
-    source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None
-) -> Iterator[Table]:
+    source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None,
+    cut: bool,
+) -> Iterator[Any]:  # fmt: skip
     """The tables of a file, typed; BadRows in them are counted if there is a report."""
     first_row = 0
-    for piece, where in _pieces(source, choice, target, batch_rows, skipped):
+    for piece, where in _pieces(source, choice, target, batch_rows, skipped, cut):
         for start in range(0, len(piece), batch_rows):
             table = piece[start : start + batch_rows]
-            if skipped is None and where is None:
+            if isinstance(table, CutTable):
+                yield table
+            elif skipped is None and where is None:
                 target.source = source
                 yield typed(table, source, first_row, choice, target)
             else:
@@ -211,8 +246,9 @@ def _typed_rows(
 
 
 def _pieces(
-    source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None
-) -> Iterator[tuple[Table, Source | None]]:
+    source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None,
+    cut: bool,
+) -> Iterator[tuple[Any, Source | None]]:  # fmt: skip
     """Pieces of a file as they are read, with the rows' places where the reader knows them."""
     target.source = source
     if source.table is not None:
@@ -225,11 +261,12 @@ def _pieces(
     elif skipped is not None:
         yield from tables_with_skips(source, choice, target, skipped)
     else:
-        for table in text_tables(source, choice, target):
+        read_text: Any = cut_tables if cut and source.format in CUT_FORMATS else text_tables
+        for table in read_text(source, choice, target):
             yield table, None
 
 
-def _with_columns_of(first: Schema, table: Table, source: Source, where: Source) -> Table:
+def _with_columns_of(first: Schema, table: Any, source: Source, where: Source) -> Any:
     """The table, its columns in the order of the log's first part; ValueError where one lacks."""
     missing = [name for name in first.names if name not in table.column_names]
     extra = [name for name in table.column_names if name not in first.names]
@@ -238,7 +275,11 @@ def _with_columns_of(first: Schema, table: Table, source: Source, where: Source)
         words += [f"has the column {', '.join(extra)} more"] if extra else []
         raise ValueError(f"{source.path} {' and '.join(words)} than {where.path}.")
     table = table.select(first.names)
-    return table if table.schema.equals(first) else table.cast(first)  # other dictionaries
+    if table.schema.equals(first):
+        return table
+    if isinstance(table, CutTable):
+        table = table.to_arrow()
+    return table.cast(first)  # other dictionaries
 
 
 def _needed(source: Source, names: list[str], choice: Choice, target: Target) -> list[str]:

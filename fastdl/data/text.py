@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .columns import Choice, Names, is_time
 from .formats import (
     CRITEO_CATEGORIES,
@@ -37,7 +39,7 @@ def text_tables(source: Source, choice: Choice, target: Target) -> Iterator[Tabl
     needed = choice.needed(names, target.find(names))
     kinds: dict[str, Any] = {}
     try:
-        kinds = column_types(source, needed, choice, partial(_first_types, source, shape, needed))
+        kinds = column_types(source, needed, choice, partial(first_types, source, shape, needed))
         with _open(source, shape, kinds, needed, threads=True) as reader:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
@@ -52,6 +54,18 @@ def check_avazu(source: Source, names: Names) -> None:
         raise ValueError(
             f"{source.path} is not in Avazu's format: it lacks the columns id and hour."
         )
+
+
+def block_table(
+    data: np.ndarray, shape: TextFormat, names: Names, kinds: Any, needed: Names
+) -> Table:
+    """Whole lines of a text log, uint8 (n,), read by pyarrow; ArrowInvalid where it cannot."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    read = csv.ReadOptions(block_size=max(1, len(data)), column_names=names)
+    parse, convert = options(shape, kinds, needed, newlines=shape.names is None)
+    return csv.read_csv(pa.BufferReader(pa.py_buffer(data)), read, parse, convert)
 
 
 def _message_with_row(source: Source, shape: TextFormat, kinds: Any, needed: Names) -> str:
@@ -95,7 +109,8 @@ def options(
     return parse, convert
 
 
-def _first_types(source: Source, shape: TextFormat, needed: Names, known: Any) -> Schema:
+def first_types(source: Source, shape: TextFormat, needed: Names, known: Any) -> Schema:
+    """What the first block tells of the columns' types, ``known`` ones being as they are said."""
     with _open(source, shape, known, needed) as reader:
         return reader.schema
 
@@ -118,6 +133,10 @@ def column_types(
     if source.format == "avazu":
         return {n: pa.float64() if n in choice.numeric else pa.string() for n in needed}
     known = {**dict.fromkeys(choice.categorical, pa.string()), **choice.times}
+    said = {**known, **dict.fromkeys(choice.numeric, pa.float64())}
+    said |= {name: pa.string() for name in needed if is_label(name)}
+    if said.keys() >= set(needed):
+        return {name: said[name] for name in needed}
     return {
         field.name: _column_type(field.name, field.type, choice) for field in first_types(known)
     }

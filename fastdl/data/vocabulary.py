@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels.backend import ops
+from .cut_table import Texts
 
 if TYPE_CHECKING:
     from pyarrow import Array, ChunkedArray
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
 MISSING, OTHER, FIRST = 0, 1, 2  # ids: no value; rare in training or unseen; the first value's
 
 _SLOTS = 1024  # of a new counter; a power of two
+_ALL = np.empty(0, bool)  # every key is there
 
 
-def keys_of(column: ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+def keys_of(column: ChunkedArray | Texts) -> tuple[np.ndarray, np.ndarray]:
     """XXH64 of every value, uint64 (rows,), and which rows have a value, bool (rows,).
 
-    column: strings, or a dictionary of strings.
+    column: strings, or a dictionary of strings, or texts whose keys are known.
     """
+    if isinstance(column, Texts):
+        return column.keys, column.present
     found = []
     hashed: dict[Any, Any] = {}  # keys by dictionary: the pieces of one log mostly share it
     for chunk in column.chunks:
@@ -59,29 +63,28 @@ def _keys_of_chunk(chunk: Array, hashed: dict[Any, Any]) -> tuple[np.ndarray, np
 
 
 class ValueCounts:
-    """How often each value came, until there are more than ``most`` different ones."""
+    """How often each value came, until there are more than ``most`` different ones.
 
-    def __init__(self, most: int) -> None:
-        self.most, self.full = most, False
+    Texts are kept of those that came ``least`` times.
+    """
+
+    def __init__(self, most: int, least: int = 1) -> None:
+        self.most, self.least, self.full = most, least, False
         self.keys, self.counts = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
         self.used = 0
         self.rows = 0  # that had a value
         self.new_keys: list[np.ndarray] = []
-        self.new_texts: list[ChunkedArray] = []
+        self.new_texts: list[Array] = []
 
-    def add(self, column: ChunkedArray) -> None:
+    def add(self, column: ChunkedArray | Texts) -> None:
         """Count a piece's values; beyond ``most`` nothing is kept."""
-        import pyarrow as pa
-
         keys, present = keys_of(column)
-        rows = np.flatnonzero(present)
-        self.rows += len(rows)
+        self.rows += int(np.count_nonzero(present))
         if self.full:
             return
-        keys = np.ascontiguousarray(keys[rows])
         fresh, state = np.empty(len(keys), np.int64), np.array([0, self.used, 0])
         while True:
-            ops.count_keys(keys, self.keys, self.counts, fresh, state)
+            ops.count_keys(keys, present, self.keys, self.counts, self.least, fresh, state)
             if state[0] == len(keys) or state[1] > self.most:
                 break
             self._grow()
@@ -93,7 +96,7 @@ class ValueCounts:
         new = fresh[: state[2]]
         if len(new):
             self.new_keys.append(keys[new])
-            self.new_texts.append(column.take(pa.array(rows[new])).cast(pa.string()))
+            self.new_texts += _texts(column, new)
 
     def _grow(self) -> None:
         held = self.counts > 0
@@ -101,8 +104,8 @@ class ValueCounts:
         ops.move_keys(self.keys[held], self.counts[held], keys, counts)
         self.keys, self.counts = keys, counts
 
-    def vocabulary(self, min_count: int) -> Vocabulary:
-        """The values that came at least ``min_count`` times, the most frequent first.
+    def vocabulary(self) -> Vocabulary:
+        """The values that came at least ``least`` times, the most frequent first.
 
         Equally frequent ones are ordered by their keys: how the log was cut, or in which order its
         rows came, changes nothing.
@@ -111,12 +114,19 @@ class ValueCounts:
 
         keys = np.concatenate([np.empty(0, np.uint64), *self.new_keys])
         counts = np.empty(len(keys), np.int64)
-        ops.find_keys(keys, self.keys, self.counts, 0, counts)
+        ops.find_keys(keys, _ALL, self.keys, self.counts, 0, 0, counts)
         order = np.lexsort((keys, -counts))
-        order = order[: int(np.sum(counts >= min_count))]
-        texts = [chunk for column in self.new_texts for chunk in column.chunks]
-        values = pa.chunked_array(texts, pa.string()).take(pa.array(order)).combine_chunks()
-        return Vocabulary(values, counts[order])
+        texts = pa.chunked_array(self.new_texts, pa.string())
+        values = texts.take(pa.array(order)).combine_chunks()
+        return Vocabulary(values, counts[order], keys[order])
+
+
+def _texts(column: ChunkedArray | Texts, rows: np.ndarray) -> list[Array]:
+    import pyarrow as pa
+
+    if isinstance(column, Texts):
+        return [column.take(rows)]
+    return list(column.take(pa.array(rows)).cast(pa.string()).chunks)
 
 
 def _nothing() -> tuple[np.ndarray, np.ndarray, list[Any], list[Any]]:
@@ -126,18 +136,20 @@ def _nothing() -> tuple[np.ndarray, np.ndarray, list[Any], list[Any]]:
 class Vocabulary:
     """Values and their ids: the i-th of ``values`` has the id FIRST + i.
 
-    ``counts`` says how often each came in training, for people who read the file.
+    ``counts`` says how often each came in training, for people who read the file; ``keys`` are the
+    values' different keys, where they are known.
     """
 
-    def __init__(self, values: Any, counts: np.ndarray) -> None:
+    def __init__(self, values: Any, counts: np.ndarray, keys: np.ndarray | None = None) -> None:
         import pyarrow as pa
 
         if isinstance(values, pa.ChunkedArray):
             values = values.combine_chunks()
         self.values, self.counts = values, counts
-        keys, present = keys_of(pa.chunked_array([values]))
-        if not present.all() or len(np.unique(keys)) != len(keys):
-            raise ValueError("A vocabulary has a value twice, or one that is missing.")
+        if keys is None:
+            keys, present = keys_of(pa.chunked_array([values]))
+            if not present.all() or len(np.unique(keys)) != len(keys):
+                raise ValueError("A vocabulary has a value twice, or one that is missing.")
         slots = max(_SLOTS, 1 << (2 * len(keys)).bit_length())
         self._keys, self._ids = np.zeros(slots, np.uint64), np.zeros(slots, np.int64)
         ops.move_keys(keys, np.arange(FIRST, FIRST + len(keys)), self._keys, self._ids)
@@ -147,16 +159,15 @@ class Vocabulary:
         """Rows of the table that the ids index."""
         return FIRST + len(self.values)
 
-    def ids(self, column: ChunkedArray) -> np.ndarray:
-        """The id of every row's value, int64 (rows,)."""
+    def ids(self, column: ChunkedArray | Texts) -> np.ndarray:
+        """The id of every row's value, int32 (rows,)."""
         keys, present = keys_of(column)
-        out = np.empty(len(keys), np.int64)
-        ops.find_keys(keys, self._keys, self._ids, OTHER, out)
-        out[~present] = MISSING
+        out = np.empty(len(keys), np.int32)
+        ops.find_keys(keys, present, self._keys, self._ids, MISSING, OTHER, out)
         return out
 
 
-def hashed_ids(column: ChunkedArray, size: int) -> np.ndarray:
+def hashed_ids(column: ChunkedArray | Texts, size: int) -> np.ndarray:
     """Ids from 1 to ``size`` by the values' hash, 0 where missing; int64 (rows,)."""
     keys, present = keys_of(column)
     return np.where(present, (keys % np.uint64(size)).astype(np.int64) + 1, MISSING)

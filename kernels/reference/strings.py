@@ -56,14 +56,19 @@ def _slot(keys, taken, key):
     return slot
 
 
-def count_keys(found, keys, counts, fresh, state):
+def count_keys(found, present, keys, counts, least, fresh, state):
     while state[0] < found.size and state[1] * LOAD < keys.size:
+        if present.size and not present[state[0]]:
+            state[0] += 1
+            continue
         slot = _slot(keys, counts, found[state[0]])
         if counts[slot] == 0:
             keys[slot] = found[state[0]]
-            fresh[state[2]] = state[0]
-            state[1:] += 1
+            state[1] += 1
         counts[slot] += 1
+        if counts[slot] == least:
+            fresh[state[2]] = state[0]
+            state[2] += 1
         state[0] += 1
 
 
@@ -73,6 +78,7 @@ def move_keys(found, given, keys, numbers):
         keys[slot], numbers[slot] = key, number
 
 
-def find_keys(found, keys, numbers, other, out):
+def find_keys(found, present, keys, numbers, missing, other, out):
     for n, key in enumerate(found):
-        out[n] = numbers[_slot(keys, numbers, key)] or other
+        number = numbers[_slot(keys, numbers, key)] or other
+        out[n] = number if not present.size or present[n] else missing
