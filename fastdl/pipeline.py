@@ -202,7 +202,7 @@ def _streamed(
     for name, part in (("train", parts.train), ("validation", parts.validation)):
         identity = {"part": name, "log": _known_log(folder), "split": job.split, "seed": job.seed}
         own = folder / CACHE / name if job.cache else None
-        logs.append(EncodedLog(part.tables, encoder, part.rows, folder=own, identity=identity))
+        logs.append(EncodedLog(part.pieces, encoder, part.rows, folder=own, identity=identity))
     return Prepared(network, encoder, rate, logs[0], None, logs[1], None)
 
 
@@ -221,7 +221,7 @@ def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[Featur
         return FeatureEncoder.load(folder), click_rate(folder)
     counts = [0.0, 0.0]
     encoder = FeatureEncoder(numbers=job.numbers, min_count=job.min_count)
-    encoder.fit(_counted(parts.train.tables(), counts))
+    encoder.fit(_counted(parts.train.pieces(), counts))
     rate = counts[1] / counts[0]
     save_encoder(encoder, folder, _fixed_format(parts), rate)
     return encoder, rate

@@ -175,13 +175,9 @@ def evaluate_ctr(
 
 
 def _scored(
-    network: Any,
-    encoder: Any,
-    data: Paths,
-    format: str | None,
-    trained: str | None,
+    network: Any, encoder: Any, data: Paths, format: str | None, trained: str | None,
     **options: Any,
-) -> Iterator[tuple[Table, np.ndarray]]:
+) -> Iterator[tuple[Any, np.ndarray]]:  # fmt: skip
     """Pieces of a log of bounded memory, and each row's click probability."""
     parts = find_parts(data)
     format = _format(parts[0], format, trained)

@@ -33,7 +33,7 @@ class Texts:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def __getitem__(self, rows: slice) -> Texts:
+    def __getitem__(self, rows: slice | np.ndarray) -> Texts:
         own = (self.bounds[rows], self.quoting, self.keys[rows], self.present[rows])
         return Texts(self.data, *own)
 
@@ -96,7 +96,7 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.values)
 
-    def __getitem__(self, rows: slice) -> Numbers:
+    def __getitem__(self, rows: slice | np.ndarray) -> Numbers:
         return Numbers(self.values[rows])
 
     @property
@@ -165,6 +165,16 @@ class CutTable:
     def select(self, names: Sequence[str]) -> CutTable:
         """Some of the columns in another order."""
         return CutTable({name: self._columns[name] for name in names})
+
+    def filter(self, chosen: np.ndarray) -> CutTable:
+        """The rows where ``chosen`` (rows,) is True."""
+        import pyarrow as pa
+
+        mask = pa.array(chosen)
+        return CutTable({
+            name: column[chosen] if isinstance(column, Texts | Numbers) else column.filter(mask)
+            for name, column in self._columns.items()
+        })  # fmt: skip
 
     def to_arrow(self) -> Table:
         """The same as a pyarrow Table."""

@@ -30,6 +30,10 @@ class GeneratedLog:
         """A pass over the rows."""
         return iter_ad_log(self.rows, seed=self.seed)
 
+    def pieces(self) -> Iterator[Table]:
+        """The same."""
+        return self.tables()
+
     def count(self) -> int:
         """How many there are."""
         return self.rows

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..validation import check_size
 from .columns import Choice, Names
 from .count import count_rows
+from .cut_table import CutTable
 from .fetch import as_table, is_table
 from .formats import check_file, resolve_format
 from .parts import find_parts
@@ -72,17 +73,22 @@ class Log:
 
         Raises ValueError, at the pass's end at the latest, where a file has changed since.
         """
-        check_size(batch_rows, "batch_rows")
-        return self._pass(batch_rows)
+        return self._pass(check_size(batch_rows, "batch_rows"), cut=False)
 
-    def _pass(self, batch_rows: int) -> Iterator[Table]:
+    def pieces(self, batch_rows: int = 65536) -> Iterator[CutTable | Table]:
+        """``tables`` for encoders: text without strings where that works; see ``iter_cut``."""
+        return self._pass(check_size(batch_rows, "batch_rows"), cut=self.on_error == "stop")
+
+    def _pass(self, batch_rows: int, cut: bool) -> Iterator[Any]:
         self.check_unchanged(self._start)
         skipped = check_on_error(self.on_error, None)
         self.skipped = Skipped() if skipped is None else skipped
         sources, rows = self._sources(), 0
         target = Target(sources[0], *self._label, skips=skipped is not None)
         try:
-            for table in tables_of(sources, Choice(*self._typing), target, batch_rows, skipped):
+            for table in tables_of(
+                sources, Choice(*self._typing), target, batch_rows, skipped, cut
+            ):
                 rows += len(table)
                 yield table
         except ValueError:

@@ -25,6 +25,9 @@ class RowSource(Protocol):
     def tables(self) -> Iterator[Table]:
         """A pass over the rows, in tables with a column label."""
 
+    def pieces(self) -> Iterator[Any]:
+        """The same as encoders take it, without strings where that is faster."""
+
     def count(self) -> int:
         """How many rows a pass has."""
 
@@ -65,12 +68,17 @@ class Part:
 
     def tables(self) -> Iterator[Table]:
         """A pass over the rows; ValueError where the log has changed since the part was made."""
-        yield from self._own()
+        yield from self._own(self.log.tables())
         self.log.check_unchanged(self._fingerprint)
 
-    def _own(self) -> Iterator[Table]:
+    def pieces(self) -> Iterator[Any]:
+        """The same for encoders; see ``Log.pieces``."""
+        yield from self._own(self.log.pieces())
+        self.log.check_unchanged(self._fingerprint)
+
+    def _own(self, tables: Iterator[Any]) -> Iterator[Any]:
         row = 0
-        for table in self.log.tables():
+        for table in tables:
             if row >= self.stop:
                 return
             start, end = max(self.first - row, 0), min(self.stop - row, len(table))

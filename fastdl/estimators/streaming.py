@@ -43,7 +43,7 @@ def fit_stream(
         _begin(classifier, parts[0], source, rng)
     with tempfile.TemporaryDirectory(prefix="fastdl-") as folder:
         logs = [
-            EncodedLog(part.tables, classifier.encoder_, part.rows, folder=Path(folder) / str(i))
+            EncodedLog(part.pieces, classifier.encoder_, part.rows, folder=Path(folder) / str(i))
             for i, part in enumerate(parts)
         ]
         _train(classifier, logs, optimizer, rng)
@@ -85,7 +85,7 @@ def _begin(
 
     def counted() -> Any:
         nonlocal clicks, rows
-        for table in part.tables():
+        for table in part.pieces():
             rows, clicks = rows + len(table), clicks + float(labels(table).sum())
             yield table
 
