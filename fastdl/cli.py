@@ -65,6 +65,13 @@ def train(
     numbers: Annotated[
         str, typer.Option(help="Numeric columns as 'buckets' (of quantiles) or 'number' (scaled).")
     ] = "buckets",
+    categories: Annotated[
+        str, typer.Option(help="Other columns: values listed ('category') or 'hashed'.")
+    ] = "category",
+    hash_size: Annotated[int, typer.Option(help="Ids of a hashed column.")] = 100_000,
+    fit_rows: Annotated[
+        int | None, typer.Option(help="Rows that the encoder learns from; default: all that train.")
+    ] = None,
     calibrate: Annotated[
         str | None, typer.Option(help="Calibrate on validation rows: platt, isotonic, temperature.")
     ] = None,

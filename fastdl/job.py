@@ -14,6 +14,7 @@ from .calibration import as_calibrator
 from .data.split import SPLITS
 from .files import FORMAT_VERSION, check_version, write_json
 from .models.ctr import BY_NAME, CTRPredictionNetwork
+from .validation import check_size
 
 DENSE = CTRPredictionNetwork.__name__.lower()
 MODELS = {DENSE: CTRPredictionNetwork, **BY_NAME}
@@ -41,6 +42,9 @@ class Job:
     embedding_l2: float = 1e-5
     min_count: int = 2
     numbers: str = "buckets"
+    categories: str = "category"
+    hash_size: int = 100_000  # ids of a hashed category
+    fit_rows: int | None = None  # rows that the encoder learns from; all that train by default
     calibrate: str | None = None
     warm_start: str | None = None  # the folder of the run that training goes on from
     cache: bool = True  # encoded rows on disk while training
@@ -60,6 +64,8 @@ class Job:
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(f"{name} is {value!r}; expected {' or '.join(map(repr, known))}.")
+        if self.fit_rows is not None:
+            check_size(self.fit_rows, "fit_rows")
         if self.calibrate is not None:
             as_calibrator(self.calibrate)
             self._needs_embeddings("--calibrate")
@@ -132,7 +138,7 @@ def _checked(name: str, value: Any, usual: Any) -> Any:
     """The value as the option's type."""
     if name == "hidden":
         return sizes(value)
-    kind = str if usual is None else type(usual)
+    kind = int if name == "fit_rows" else str if usual is None else type(usual)
     if value is None and usual is None:
         return None
     if kind is float and type(value) is int:

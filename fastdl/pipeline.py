@@ -30,7 +30,7 @@ from .scoring import ENCODER, MODEL, click_rate, load_model, save_encoder
 from .trainer import Trainer
 
 if TYPE_CHECKING:
-    from pyarrow import Table
+    pass
 
 __all__ = ["DENSE", "MODELS", "PICTURE", "Job", "Outcome", "train_ctr"]
 
@@ -220,16 +220,23 @@ def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[Featur
     if resume and (folder / ENCODER).is_file():  # it is the last of the encoder's files
         return FeatureEncoder.load(folder), click_rate(folder)
     counts = [0.0, 0.0]
-    encoder = FeatureEncoder(numbers=job.numbers, min_count=job.min_count)
-    encoder.fit(_counted(parts.train.pieces(), counts))
+    encoder = FeatureEncoder(
+        numbers=job.numbers, categories=job.categories, min_count=job.min_count,
+        hash_size=job.hash_size,
+    )  # fmt: skip
+    encoder.fit(_counted(parts.train.pieces(), counts, job.fit_rows))
     rate = counts[1] / counts[0]
     save_encoder(encoder, folder, _fixed_format(parts), rate)
     return encoder, rate
 
 
-def _counted(tables: Iterator[Table], counts: list[float]) -> Iterator[Table]:
-    """The tables; their rows and clicks are added up in passing."""
+def _counted(tables: Iterator[Any], counts: list[float], most: int | None) -> Iterator[Any]:
+    """The tables up to ``most`` rows; their rows and clicks are added up in passing."""
     for table in tables:
+        if most is not None:
+            table = table[: most - int(counts[0])]
+            if not len(table):
+                return
         counts[0] += len(table)
         counts[1] += float(labels(table).sum(dtype=np.float64))
         yield table

@@ -379,3 +379,26 @@ def test_pieces_are_transformed_in_their_order():
         list(encoder.iter_transform([LOG, LOG.drop_columns(["I1"])]))
     with pytest.raises(ValueError, match="not fitted"):
         next(FeatureEncoder().iter_transform([LOG]))
+
+
+def test_hashed_categories_need_no_vocabulary(tmp_path):
+    encoder = FeatureEncoder(categories="hashed", hash_size=50).fit(LOG[:100])
+    assert {c.kind for c in encoder.columns_} == {"buckets", "hashed"}
+    assert all(c.vocabulary is None for c in encoder.columns_)
+    ids = encoder.transform(LOG)["ids"][:, len(encoder.numeric_names) :]
+    assert ids.min() == 0 and ids.max() == 50
+    encoder.save(tmp_path)
+    again = FeatureEncoder.load(tmp_path)
+    assert (again.categories, again.hash_size) == ("hashed", 50)
+    equal(again.transform(LOG), encoder.transform(LOG))
+    with pytest.raises(ValueError, match="categories is 'odd'"):
+        FeatureEncoder(categories="odd").fit(LOG)
+
+
+def test_lists_of_numbers_are_left_out_and_told():
+    import pyarrow as pa
+
+    log = pa.table({"weights": [[0.5], [1.5, 2.5]] * 5, "city": ["Rome", "Oslo"] * 5})
+    encoder = FeatureEncoder().fit(log)
+    assert encoder.spec_.names == ("city",)
+    assert encoder.left_out_ == {"weights": "it has lists of numbers"}

@@ -288,3 +288,15 @@ def test_bad_rows_are_skipped_counted_and_told_by_every_command(tmp_path, capsys
         assert run(*ask, "--on-error", "skip") == 0
         assert "ragged" in capsys.readouterr().out
     assert run(*command, "--on-error", "odd", "--out", tmp_path / "odd") == 2
+
+
+def test_hashed_categories_and_an_encoder_of_the_first_rows(days, tmp_path):
+    command = ["train", "--data", days, *SMALL, "--epochs", 1, "--categories", "hashed"]
+    options = ["--hash-size", 100, "--fit-rows", 500]
+    assert run(*command, *options, "--out", tmp_path / "run") == 0
+    columns = {name: (kind, gives) for name, kind, gives in metrics_of(tmp_path / "run")["columns"]}
+    assert columns["C1"] == ("hashed", "101 ids")
+    first = read_log(days, rows=500)
+    borders = FeatureEncoder().fit(first).columns_[0].borders
+    assert FeatureEncoder.load(tmp_path / "run").columns_[0].borders == borders
+    assert run(*command, "--fit-rows", 0, "--out", tmp_path / "odd") == 2

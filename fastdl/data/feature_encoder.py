@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyarrow import Table
 
 DESCRIPTION, VOCABULARIES = "features.json", "vocabularies.parquet"
+_OPTIONS = ("numbers", "categories", "min_count", "max_values", "hash_size")  # that files have
 _BLOCK = 4096  # rows written together
 NOT_FEATURES = {*LABELS, *OPPOSITES.values(), "click_probability"}
 
@@ -40,13 +41,15 @@ class FeatureEncoder:
     """Learns in one pass over the training rows how columns become features.
 
     numbers: what a numeric column becomes, "buckets" (ids of quantiles) or "number" (scaled
-    logarithms). min_count: values of a category that came less often share one id. max_values: a
-    column with more different values is hashed into so many ids. columns: for some columns their
-    kind, or a dict of "kind" and options: "number" (log), "buckets" (buckets), "category"
-    (min_count, max_values), "hashed" (size), "list" (separator, pooling and those of a category),
-    "date", or "ignore". Otherwise numbers are ``numbers``, lists "list", times "date", and all
-    else, and numbers whose column's name ends in id, code, key or hash, is "category". The label's
-    usual names and click_probability are no features.
+    logarithms). categories: what all others become, "category" (values are listed) or "hashed":
+    nothing is kept, each value's hash chooses one of ``hash_size`` ids. min_count: values of a
+    category that came less often share one id. max_values: a column with more different values is
+    hashed into so many ids. columns: for some columns their kind, or a dict of "kind" and options:
+    "number" (log), "buckets" (buckets), "category" (min_count, max_values), "hashed" (size), "list"
+    (separator, pooling and those of a category), "date", or "ignore". Otherwise numbers are
+    ``numbers``, lists "list", times "date", and all else, and numbers in columns named as ids are
+    (see ``iter_log``), ``categories``. The label's usual names and click_probability are no
+    features.
 
     Memory is bounded by the vocabularies. Ids do not depend on the order of the rows or on how the
     log is cut, and are the same in every process. After ``fit``: ``columns_``, ``spec_`` (a
@@ -62,10 +65,13 @@ class FeatureEncoder:
     """
 
     def __init__(
-        self, *, numbers: str = "buckets", min_count: int = 2, max_values: int = 2_000_000,
+        self, *, numbers: str = "buckets", categories: str = "category", min_count: int = 2,
+        max_values: int = 2_000_000, hash_size: int = 100_000,
         columns: Mapping[str, str | Mapping[str, Any]] | None = None,
     ) -> None:  # fmt: skip
         self.numbers = numbers
+        self.categories = categories
+        self.hash_size = hash_size
         self.min_count = min_count
         self.max_values = max_values
         self.columns = columns
@@ -82,7 +88,11 @@ class FeatureEncoder:
         columns = self._choose(first)
         _learn(itertools.chain([first], pieces), list(columns.values()))
         _each(methodcaller("finish"), columns.values())
-        self.left_out_ = {c.name: c.useless for c in columns.values() if c.useless}
+        self.left_out_ = {
+            name: "it has lists of numbers" for name in first.column_names
+            if name not in columns and _has_number_lists(first[name].type)
+        }  # fmt: skip
+        self.left_out_ |= {c.name: c.useless for c in columns.values() if c.useless}
         self._prepare([c for c in columns.values() if not c.useless])
         return self
 
@@ -151,8 +161,8 @@ class FeatureEncoder:
             Path(folder) / VOCABULARIES, lambda path: parquet.write_table(vocabularies, path)
         )
         described = {
-            "format_version": FORMAT_VERSION, "numbers": self.numbers, "min_count": self.min_count,
-            "max_values": self.max_values, "left_out": self.left_out_,
+            "format_version": FORMAT_VERSION,
+            **{name: getattr(self, name) for name in _OPTIONS}, "left_out": self.left_out_,
             "columns": [c.to_dict() for c in columns],
             "vocabulary_sizes": {c.name: len(c.vocabulary.values) for c in columns if c.vocabulary},
         }  # fmt: skip
@@ -172,7 +182,7 @@ class FeatureEncoder:
         check_version(version, f"The encoder in {folder}")
         with _damage_told(folder):
             table = parquet.read_table(Path(folder) / VOCABULARIES, partitioning=None)
-            encoder = cls(**{k: known[k] for k in ("numbers", "min_count", "max_values")})
+            encoder = cls(**{name: known[name] for name in _OPTIONS if name in known})
             encoder.left_out_ = dict(known["left_out"])
             encoder._prepare(list(_columns(known, table)))
         return encoder
@@ -200,6 +210,8 @@ class FeatureEncoder:
             )
         if self.numbers not in ("number", "buckets"):
             raise ValueError(f"numbers is {self.numbers!r}; expected 'number' or 'buckets'.")
+        if self.categories not in ("category", "hashed"):
+            raise ValueError(f"categories is {self.categories!r}; expected 'category' or 'hashed'.")
         names = [n for n in table.column_names if n in asked or n not in NOT_FEATURES]
         found = {}
         for name in names:
@@ -212,17 +224,18 @@ class FeatureEncoder:
                     f"Column {name!r} has the kind {kind!r}; expected one of {', '.join(KINDS)} "
                     "or ignore."
                 )
-            common = {"min_count": self.min_count, "max_values": self.max_values}
+            common = {"min_count": self.min_count, "max_values": self.max_values,
+                      "size": self.hash_size}  # fmt: skip
             usual = {k: v for k, v in common.items() if k in KINDS[kind].options}
             found[name] = KINDS[kind](name, **{**usual, **options})
         return found
 
     def _usual_kind(self, name: str, kind: Any) -> str:
         if is_number(kind):
-            return "category" if is_id(name) else self.numbers
+            return self.categories if is_id(name) else self.numbers
         if is_list(kind):
-            return "list"
-        return "date" if is_time(kind) else "category"
+            return "ignore" if _has_number_lists(kind) else "list"
+        return "date" if is_time(kind) else self.categories
 
     def _prepare(self, columns: list[Kind]) -> None:
         if not columns:
@@ -248,6 +261,13 @@ class FeatureEncoder:
             sizes = [f"{f.size:,} ids" for f in column.features() if isinstance(f, Field)]
             rows.append((column.name, column.kind, ", ".join(sizes) or "a number"))
         return [*rows, *((name, "left out", why) for name, why in self.left_out_.items())]
+
+
+def _has_number_lists(kind: Any) -> bool:
+    """Whether a pyarrow type is one of lists of floats, which are no ids."""
+    from pyarrow import types
+
+    return is_list(kind) and types.is_floating(kind.value_type)
 
 
 @contextmanager
