@@ -24,6 +24,7 @@ from .labels import labels
 
 BLOCK_ROWS = 65536
 DESCRIPTION = "cache.json"
+_RAMP = 8  # the first window is so many times smaller
 _WINDOW_BYTES = 64 << 20  # three windows are in memory: trained on, ready, and being made
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -94,15 +95,29 @@ class EncodedLog(RowStream):
         self, epoch: int, seed: int, batch_size: int, first_row: int = 0
     ) -> Generator[Window, None, None]:
         """The epoch's mixed rows from the window on that holds ``first_row``."""
-        size = max(1, self.window_rows // batch_size) * batch_size
-        start = first_row // size * size
+        place = self._places(epoch, batch_size)
+        number, start, size = next(own for own in place if first_row < own[1] + own[2])
+        sizes = itertools.chain([size], (size for _, _, size in place))
         in_order = epoch == 0 or self.folder is None
         blocks = self.blocks(start) if in_order else self._mixed_blocks(seed, start)
-        for rows in recut(blocks, size):
-            order = np.random.default_rng([seed, start // size]).permutation(len(rows))
+        for rows in recut(blocks, sizes):
+            order = np.random.default_rng([seed, number]).permutation(len(rows))
             yield Window(start, rows, order)
-            start += len(rows)
+            number, start = number + 1, start + len(rows)
             del rows
+
+    def _places(self, epoch: int, batch_size: int) -> Iterator[tuple[int, int, int]]:
+        """Number, first row and size of an epoch's windows, the last one's beyond the end.
+
+        The first epoch begins with small ones, so that training soon does, unless one holds all.
+        """
+        most = max(1, self.window_rows // batch_size) * batch_size
+        size, start = most, 0
+        if epoch == 0 and self.rows > most:
+            size = -(-most // (_RAMP * batch_size)) * batch_size
+        for number in itertools.count():
+            yield number, start, size
+            start, size = start + size, min(2 * size, most)
 
     def _mixed_blocks(self, seed: int, first_row: int) -> Iterator[Rows]:
         order = np.random.default_rng([seed]).permutation(self.block_count)
@@ -124,7 +139,9 @@ class EncodedLog(RowStream):
     def _encoded(self, first_block: int) -> Generator[Rows, None, None]:
         """Blocks from the log itself; they are written into the folder as they are made."""
         number = first_block
-        for block in recut(self._pieces(first_block * self.block_rows), self.block_rows):
+        for block in recut(
+            self._pieces(first_block * self.block_rows), itertools.repeat(self.block_rows)
+        ):
             self._keep(number, block)
             yield block
             number += 1
@@ -226,10 +243,10 @@ class EncodedLog(RowStream):
         self.folder.rmdir()
 
 
-def recut(pieces: Iterable[Rows], size: int) -> Iterator[Rows]:
-    """The same rows in pieces of ``size``; the last one may have fewer."""
+def recut(pieces: Iterable[Rows], sizes: Iterator[int]) -> Iterator[Rows]:
+    """The same rows in pieces of these sizes; the last one may have fewer."""
     held: list[Rows] = []
-    count = 0
+    count, size = 0, next(sizes)
     for piece in pieces:
         held.append(piece)
         count += len(piece)
@@ -237,6 +254,7 @@ def recut(pieces: Iterable[Rows], size: int) -> Iterator[Rows]:
             joined = _joined(held)
             yield joined[:size] if count > size else joined
             held, count = ([joined[size:]] if count > size else []), count - size
+            size = next(sizes)
             del joined
     if count:
         yield _joined(held)
