@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from .inspection import CHECKPOINTS
 from .job import DENSE, MODELS, Job
 from .memory import available_memory
 from .models.ctr import CTRModel, CTRPredictionNetwork
+from .models.ctr.growth import grown
 from .optimizers import Adam
 from .progressive import ProgressiveValidation
 from .results import PICTURE, Outcome, Parts, Prepared, report
@@ -43,6 +44,7 @@ _CHECKPOINT_SECONDS = 120.0
 def train_ctr(
     job: Job, folder: str | os.PathLike[str], *, resume: bool = False, progress: bool = False,
     verbose: bool = True, on_encoder: Callable[[Any], None] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Outcome:  # fmt: skip
     """Train on 80 % of the log, stop on 10 %, test on the last 10 %; fills ``folder``.
 
@@ -50,7 +52,8 @@ def train_ctr(
     without test the metrics are those of the validation rows. Models with embeddings are fed from
     blocks of encoded rows, with memory bounded whatever the log's size; the dense network holds
     its rows in memory. With ``job.calibrate`` probabilities are calibrated on the rows that decide
-    when to stop. ``on_encoder`` is called with the encoder before training begins.
+    when to stop. ``on_encoder`` is called with the encoder before training begins; ``callbacks`` go
+    to the Trainer.
 
     Raises ValueError or TypeError for a log that cannot be used, and FileExistsError where the
     folder holds something already and ``resume`` is False.
@@ -67,15 +70,15 @@ def train_ctr(
         on_encoder(prepared.encoder)
     network = prepared.network
     trainer = Trainer(network, Adam(job.lr))
-    callbacks: list[Callback] = [EarlyStopping(patience=job.patience)]
+    own: list[Callback] = [EarlyStopping(patience=job.patience)]
     progressive = None
     if isinstance(network, CTRModel):
         progressive = ProgressiveValidation(max(1000, parts.train.rows // _POINTS))
-        callbacks.append(progressive)
-    callbacks.append(Checkpoint(folder / CHECKPOINTS, every_seconds=_CHECKPOINT_SECONDS))
+        own.append(progressive)
+    own.append(Checkpoint(folder / CHECKPOINTS, every_seconds=_CHECKPOINT_SECONDS))
     trainer.train(
         prepared.x, prepared.t, prepared.x_val, prepared.t_val, job.epochs, job.batch_size,
-        rng=rng, callbacks=[*callbacks, *([ProgressBar()] if progress else [])],
+        rng=rng, callbacks=[*own, *callbacks, *([ProgressBar()] if progress else [])],
         loss_at="before", verbose=verbose, resume=folder / CHECKPOINTS if resume else None,
     )  # fmt: skip
     if isinstance(network, CTRModel) and job.calibrate is not None:
@@ -189,11 +192,10 @@ def _streamed(
     job: Job, parts: Parts, folder: Path, rng: np.random.Generator, resume: bool
 ) -> Prepared:
     """A model with embeddings, on blocks of encoded rows."""
+    encoder, rate = _encoder(job, parts, folder, resume)
     if job.warm_start is not None:
-        network, encoder, rate = _begun_elsewhere(job.warm_start)
-        save_encoder(encoder, folder, _fixed_format(parts), rate)
+        network = grown(_begun_elsewhere(job.warm_start)[0], encoder.spec_, rng)
     else:
-        encoder, rate = _encoder(job, parts, folder, resume)
         network = MODELS[job.model.lower()](
             encoder.spec_, job.embedding_dim, job.hidden, embedding_l2=job.embedding_l2, rng=rng
         )
@@ -206,25 +208,28 @@ def _streamed(
     return Prepared(network, encoder, rate, logs[0], None, logs[1], None)
 
 
-def _begun_elsewhere(folder: str) -> tuple[CTRModel, FeatureEncoder, float]:
-    """Model, encoder and share of clicks of the run that this one goes on from."""
+def _begun_elsewhere(folder: str) -> tuple[CTRModel, FeatureEncoder]:
+    """Model and encoder of the run that this one goes on from."""
     network, encoder, _ = load_model(folder)
     if not isinstance(network, CTRModel):
         raise ValueError(f"{folder} holds a network without embeddings; it cannot be gone on from.")
-    network.calibrators = []  # they were fitted to the old weights
-    return network, encoder, click_rate(folder)
+    return network, encoder
 
 
 def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[FeatureEncoder, float]:
-    """The encoder and the share of clicks: learnt from the rows that train, or from the disk."""
+    """The encoder and the share of clicks, learnt from the rows that train, or from the disk."""
     if resume and (folder / ENCODER).is_file():  # it is the last of the encoder's files
         return FeatureEncoder.load(folder), click_rate(folder)
     counts = [0.0, 0.0]
-    encoder = FeatureEncoder(
-        numbers=job.numbers, categories=job.categories, min_count=job.min_count,
-        hash_size=job.hash_size,
-    )  # fmt: skip
-    encoder.fit(_counted(parts.train.pieces(), counts, job.fit_rows))
+    pieces = _counted(parts.train.pieces(), counts, job.fit_rows)
+    if job.warm_start is not None:
+        encoder = _begun_elsewhere(job.warm_start)[1].extended(pieces)
+    else:
+        encoder = FeatureEncoder(
+            numbers=job.numbers, categories=job.categories, min_count=job.min_count,
+            hash_size=job.hash_size,
+        )  # fmt: skip
+        encoder.fit(pieces)
     rate = counts[1] / counts[0]
     save_encoder(encoder, folder, _fixed_format(parts), rate)
     return encoder, rate

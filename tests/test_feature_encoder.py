@@ -402,3 +402,24 @@ def test_lists_of_numbers_are_left_out_and_told():
     encoder = FeatureEncoder().fit(log)
     assert encoder.spec_.names == ("city",)
     assert encoder.left_out_ == {"weights": "it has lists of numbers"}
+
+
+def test_an_extended_encoder_keeps_its_ids_and_lists_new_values():
+    import pyarrow as pa
+
+    old = pa.table({"n": [1.0, 2.0, 3.0, 4.0], "c": ["a", "a", "b", "b"],
+                    "l": [["p"], ["p", "q"], ["q"], []]})  # fmt: skip
+    new = pa.table({"n": [9.0, 8.0, 7.0, 6.0, 5.0], "c": ["d", "a", "d", "e", None],
+                    "l": [["r"], ["r"], ["p"], [], ["s"]]})  # fmt: skip
+    first = FeatureEncoder().fit(old)
+    more = first.extended([new[:2], new[2:]])
+    assert first.columns_[1].vocabulary.values.to_pylist() != ["a", "b", "d"]
+    assert more.columns_[1].vocabulary.values.to_pylist() == [
+        *first.columns_[1].vocabulary.values.to_pylist(), "d",
+    ]  # fmt: skip
+    assert more.columns_[0].borders == first.columns_[0].borders
+    equal(more.transform(old), first.transform(old))
+    assert more.transform(new)["ids"][:, 1].tolist() == [
+        4, first.transform(new)["ids"][1, 1], 4, 1, 0,
+    ]  # fmt: skip
+    assert [f.size for f in more.spec_.sequences] == [5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
@@ -95,6 +96,27 @@ class FeatureEncoder:
         self.left_out_ |= {c.name: c.useless for c in columns.values() if c.useless}
         self._prepare([c for c in columns.values() if not c.useless])
         return self
+
+    def extended(self, log: Any) -> FeatureEncoder:
+        """An encoder that also lists the new values of a log, which is as in ``fit``.
+
+        All ids stay what they are; values that came ``min_count`` times in the log and were not
+        listed get the next ones. Numbers, hashed columns and dates are encoded as before. A model
+        follows by ``fastdl.models.ctr.growth.grown``.
+
+        >>> from fastdl.data import FeatureEncoder
+        >>> encoder = FeatureEncoder(min_count=1).fit({"city": ["Rome", "Oslo"]})
+        >>> encoder.extended({"city": ["Bonn", "Rome"]}).spec_.fields[0].size
+        5
+        """
+        fresh = {i: new for i, c in enumerate(self._fitted().columns_) if (new := c.afresh())}
+        _learn((table for table in _pieces(log) if len(table)), list(fresh.values()))
+        _each(methodcaller("finish"), fresh.values())
+        found = copy.copy(self)
+        found._prepare([
+            c.extended(fresh[i]) if i in fresh else c for i, c in enumerate(self.columns_)
+        ])  # fmt: skip
+        return found
 
     def transform(self, log: Any, dtype: DTypeLike | None = None) -> dict[str, Any]:
         """What ``spec_.batch`` and the models take: "numeric", "ids" and the sequences' names.

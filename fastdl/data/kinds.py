@@ -7,6 +7,7 @@ are kept beside (see ``FeatureEncoder.save``).
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -71,6 +72,14 @@ class Kind:
 
     def encode(self, table: Table | CutTable) -> list[Any]:
         """An array for each feature."""
+        raise NotImplementedError
+
+    def afresh(self) -> Kind | None:
+        """A column with the same options that learns what new rows add, if they can."""
+        return None
+
+    def extended(self, learnt: Kind) -> Kind:
+        """The column with what ``afresh`` has learnt; old ids stay."""
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
@@ -195,6 +204,16 @@ class Category(Kind):
         self.judge(self._counts.rows, self._counts.used == 1, self._missing)
         if not self.hashed:
             self.vocabulary = self._counts.vocabulary()
+
+    def afresh(self) -> Category | None:
+        given = {name: getattr(self, name) for name in self.options}
+        return None if self.vocabulary is None else type(self)(self.name, **given)
+
+    def extended(self, learnt: Kind) -> Category:
+        found = copy.copy(self)
+        if self.vocabulary is not None and learnt.vocabulary is not None:
+            found.vocabulary = self.vocabulary.extended(learnt.vocabulary, self.max_values)
+        return found
 
     def _size(self) -> int:
         return self.vocabulary.size if self.vocabulary is not None else self.max_values + 1

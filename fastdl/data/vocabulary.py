@@ -159,6 +159,15 @@ class Vocabulary:
         """Rows of the table that the ids index."""
         return FIRST + len(self.values)
 
+    def extended(self, other: Vocabulary, most: int) -> Vocabulary:
+        """Our values with their ids, then those of the other one that are new, up to ``most``."""
+        import pyarrow as pa
+
+        new = np.flatnonzero(self.ids(pa.chunked_array([other.values])) == OTHER)
+        new = new[: max(0, most - len(self.values))]
+        values = [self.values, other.values.take(pa.array(new))]
+        return Vocabulary(pa.concat_arrays(values), np.append(self.counts, other.counts[new]))
+
     def ids(self, column: ChunkedArray | Texts) -> np.ndarray:
         """The id of every row's value, int32 (rows,)."""
         keys, present = keys_of(column)
