@@ -148,6 +148,26 @@ def test_auc_counts_pairs(case: Case) -> None:
     np.testing.assert_allclose(metrics.roc_auc(y, p, w), expected, rtol=1e-12, atol=1e-15)
 
 
+def full_curve(y, p):
+    """Rates at every different probability."""
+    order = np.argsort(-p, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(p[order])), len(p) - 1)
+    clicks, others = np.cumsum(y[order])[last], np.cumsum(~y[order])[last]
+    return np.append(0, others / others[-1]), np.append(0, clicks / clicks[-1])
+
+
+def test_roc_curve_at_some_thresholds_has_points_of_the_whole_one():
+    rng = np.random.default_rng(0)
+    p = rng.integers(0, 3000, 20_000) / 3000
+    y = rng.random(20_000) < p
+    whole = set(zip(*(np.round(a, 12) for a in full_curve(y, p)), strict=True))
+    fpr, tpr = metrics.roc_curve(y, p, points=500)
+    assert 400 < len(fpr) <= 501
+    assert set(zip(np.round(fpr, 12), np.round(tpr, 12), strict=True)) <= whole
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    np.testing.assert_allclose(np.trapezoid(tpr, fpr), metrics.roc_auc(y, p), atol=1e-4)
+
+
 @settings(max_examples=100, deadline=None)
 @given(cases())
 def test_roc_curve_is_the_curve_without_collinear_points(case: Case) -> None:

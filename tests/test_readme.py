@@ -43,13 +43,19 @@ def test_the_example_of_a_stream_runs_as_it_is_written(capsys):
     assert "Epoch 1/1" in capsys.readouterr().out
 
 
+def test_the_example_of_the_classifier_runs_as_it_is_written(capsys):
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[3], names)
+    assert float(capsys.readouterr().out.split()[-1]) > 0.7
+
+
 def test_the_options_file_has_options_of_the_command():
     options = tomllib.loads(re.findall(r"```toml\n(.*?)```", README, re.S)[0])
     job_from({name.replace("-", "_"): value for name, value in options.items()}, "README")
 
 
 def test_the_example_of_the_encoder_runs_as_it_is_written(capsys):
-    exec(re.findall(r"```python\n(.*?)```", README, re.S)[3], {})
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[4], {})
     assert capsys.readouterr().out.startswith("('price', 'city', 'seen') [[")
 
 

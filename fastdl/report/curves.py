@@ -11,7 +11,7 @@ from .. import metrics as _metrics
 from .calibration import calibration_bins
 from .histogram import histogram
 from .loss import training_curve
-from .roc import precision_recall, thin
+from .roc import THRESHOLDS, precision_recall, thin
 
 POINTS = 500  # of a curve at most
 
@@ -41,12 +41,12 @@ def curves(
     rate = float(np.mean(np.asarray(label, np.float64)))
     if not 0 < rate < 1:
         return found
-    false, true = _metrics.roc_curve(label, probability)
+    false, true = _metrics.roc_curve(label, probability, points=THRESHOLDS)
     found["precision_recall"] = list(map(_listed, precision_recall(false, true, rate, POINTS)))
     found["roc"] = list(map(_listed, thin(false, true, POINTS)))
     if best_possible is not None:
         found["best_roc"] = list(
-            map(_listed, thin(*_metrics.roc_curve(label, best_possible), POINTS))
+            map(_listed, thin(*_metrics.roc_curve(label, best_possible, points=THRESHOLDS), POINTS))
         )
     return found
 

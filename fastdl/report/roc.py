@@ -14,6 +14,7 @@ from .style import BLUE, GREEN, GREY, Floats, head, legend, note
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+THRESHOLDS = 100_000  # of millions of rows, from which curves are made
 CURVE_POINTS = 2000  # more than a picture has pixels in a row
 
 Lines = Mapping[str, tuple[Floats, Floats]]
@@ -26,12 +27,12 @@ def roc_lines(
     """The curves by their legend; none where a class is missing, and no points for a mere AUC."""
     if summary["auc"] is None:
         return {}
-    model = thin(*_metrics.roc_curve(label, probability))
+    model = thin(*_metrics.roc_curve(label, probability, points=THRESHOLDS))
     lines = {f"model, AUC {summary['auc']:.4f}": model}
     if best is not None and np.ndim(best) == 0:
         lines[f"best possible, AUC {best:.4f}"] = np.empty(0), np.empty(0)
     elif best is not None:
-        x, y = _metrics.roc_curve(label, best)
+        x, y = _metrics.roc_curve(label, best, points=THRESHOLDS)
         lines[f"best possible, AUC {np.trapezoid(y, x):.4f}"] = thin(x, y)
     return lines
 
