@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from .callbacks import Callback
 from .evaluation import Validation, evaluate, validation_data
-from .feeds import Feed, feed
+from .feeds import ArrayFeed, Feed, feed
 from .graph import Graph
 from .network import Network
 from .optimizers import KernelOptimizer
@@ -100,8 +100,8 @@ class Trainer:
         self.loss_history, self.history = run.losses, run.history
         if isinstance(self.network, Network) and isinstance(self.optimizer, KernelOptimizer):
             self.optimizer.attach(self.network.store())
-        steps_of = FusedSteps if FusedSteps.fits(self.network, self.optimizer) else LayeredSteps
-        taker = steps_of(run, source, loss_at)  # type: ignore[operator]
+        fused = isinstance(source, ArrayFeed) and FusedSteps.fits(self.network, self.optimizer)
+        taker = (FusedSteps if fused else LayeredSteps)(run, source, loss_at)  # type: ignore[arg-type]
         try:
             for callback in run.callbacks:
                 callback.on_begin(run)

@@ -20,7 +20,7 @@ class GeneratedLog:
     100
     """
 
-    format = None
+    format: str | None = None
 
     def __init__(self, rows: int, seed: int) -> None:
         self.rows, self.seed = check_size(rows, "rows"), seed

@@ -59,7 +59,7 @@ class Log:
         if self._table is not None:
             if format is not None:
                 raise ValueError(f"format is {format!r}, but the log is a table; expected None.")
-            self.format = "memory"
+            self.format: str | None = "memory"
         else:
             parts = find_parts(data)
             self.format = resolve_format(parts[0], format)
@@ -100,7 +100,7 @@ class Log:
     def _sources(self) -> list[Source]:
         if self._table is not None:
             return [Source(Path("the table"), "memory", False, table=self._table)]
-        return sources_of(find_parts(self.data), self.format)
+        return sources_of(find_parts(self.data), str(self.format))
 
     def count(self) -> int:
         """How many rows the log has: those that ``tables`` gives.
@@ -157,7 +157,7 @@ def _in_memory(data: Any) -> Table | None:
     """The data as a table, None for paths; the index of a pandas frame is no column."""
     if not is_table(data):
         return None
-    table = as_table(data)
+    table: Any = as_table(data)
     described = table.schema.pandas_metadata or {}
     index = [name for name in described.get("index_columns", []) if name in table.column_names]
     return table.drop_columns(index) if index else table
