@@ -35,6 +35,7 @@ from fastdl.data.log import Log
 PAUSE = 0.2
 BATCH = 2048
 FACTORS = 16
+RATES = {"LogisticRegression": 0.02, "FactorizationMachine": 0.002}
 
 
 def write_vowpal(path: Path, rows: int) -> None:
@@ -74,7 +75,7 @@ def ours(path: Path, model: str, rows: int, hashed: bool) -> tuple[float, float]
     rng = np.random.default_rng(0)
     network = getattr(fastdl, model)(encoder.spec_, FACTORS, rng=rng)
     network.start_from_rate([0.25])
-    trainer = fastdl.Trainer(network, fastdl.Adam(0.02))
+    trainer = fastdl.Trainer(network, fastdl.Adam(RATES[model]))
     trainer.train(
         EncodedLog(log.pieces, encoder, rows), epochs=1, batch_size=BATCH, rng=rng, verbose=False
     )
