@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from fastdl.data import Log, generate_ad_log, iter_log, read_log
+from fastdl.data import Log, generate_ad_log, iter_log, read_log, write_ad_log
 
 LOG = generate_ad_log(900, seed=4, numeric=2, categorical=2, cardinality=50)
 FORMATS = ["csv", "csv.gz", "tsv.zst", "parquet", "ffm"]
@@ -176,3 +176,34 @@ def test_labels_in_memory_follow_the_rules_of_files():
     assert next(log.tables()).to_pydict() == {"label": [0, 1], "x": ["a", "b"]}
     log = Log({"x": ["a", "b"]}, require_label=False)
     assert next(log.tables()).column_names == ["x"]
+
+
+@pytest.mark.parametrize("name", ["log.tsv", "log.csv", "log.parquet", "log.csv.gz"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_rows_before_the_first_wanted_one_are_passed_over(tmp_path, monkeypatch, name, cut):
+    monkeypatch.setattr("fastdl.data.cut.BLOCK_BYTES", 6000)
+    table = generate_ad_log(900, seed=2)
+    path = tmp_path / name
+    if name.endswith(".gz"):
+        write_ad_log(tmp_path / "log.csv", 900, seed=2)
+        path.write_bytes(gzip.compress((tmp_path / "log.csv").read_bytes()))
+    elif name.endswith(".parquet"):
+        parquet.write_table(table, path, row_group_size=100)
+    else:
+        write_ad_log(path, 900, seed=2)
+    log = Log(path, "criteo" if name.endswith(".tsv") else None)
+    expected = pa.concat_tables(log.tables())
+    row = passed = 0
+    for piece in log.rows_from(650, cut=cut):
+        if isinstance(piece, int):
+            assert row > 0  # the first rows are there, as their types are the log's
+            passed += piece
+            row += piece
+            continue
+        got = piece if isinstance(piece, pa.Table) else piece.to_arrow()
+        for column in ("label", "I1", "C1"):
+            own = expected[column][row : row + len(got)]
+            assert got[column].to_pylist() == own.to_pylist()
+        row += len(got)
+    assert row == 900 and passed <= 650
+    assert passed > (300 if cut or name.endswith("parquet") else -1)

@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from pyarrow import csv, parquet
 from test_pipeline import run
 
 import fastdl
 from fastdl.callbacks import checkpoint_files
-from fastdl.data import FeatureEncoder, generate_ad_log, read_log, write_ad_log
+from fastdl.data import FeatureEncoder, Log, generate_ad_log, read_log, write_ad_log
 from fastdl.data.generated_log import GeneratedLog
 from fastdl.data.split import split
 from fastdl.files import read_arrays
@@ -307,3 +308,30 @@ def test_hashed_categories_and_an_encoder_of_the_first_rows(days, tmp_path):
     borders = FeatureEncoder().fit(first).columns_[0].borders
     assert FeatureEncoder.load(tmp_path / "run").columns_[0].borders == borders
     assert run(*command, "--fit-rows", 0, "--out", tmp_path / "odd") == 2
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_parts_of_a_log_in_several_files_are_its_rows(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr("fastdl.data.cut.BLOCK_BYTES", 20_000)
+    log = generate_ad_log(1500, seed=3)
+    for i in range(3):
+        own = log[i * 500 : i * 500 + 500]
+        if suffix == "csv":
+            csv.write_csv(plain(own), tmp_path / f"part_{i}.csv")
+        else:
+            parquet.write_table(own, tmp_path / f"part_{i}.parquet", row_group_size=60)
+    files = Log(tmp_path)
+    for part, (low, high) in zip(
+        split(files, 1500, "order", (0.8, 0.1, 0.1), 0), [(0, 1200), (1200, 1350), (1350, 1500)],
+        strict=True,
+    ):  # fmt: skip
+        for tables in (part.tables(), part.pieces()):
+            found = np.concatenate([t["click_probability"].to_numpy() for t in tables])
+            np.testing.assert_allclose(found, log["click_probability"].to_numpy()[low:high])
+
+
+def plain(table):
+    """Strings in the place of dictionaries, which pyarrow's CSV writer does not take."""
+    fields = [pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type)
+              for f in table.schema]  # fmt: skip
+    return table.cast(pa.schema(fields))

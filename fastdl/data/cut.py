@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.fields import ODD, PAD
+from ..kernels.fields import ESCAPED, ODD, PAD
 from ..kernels.jit import get_num_threads, stay_on_this_thread
 from .columns import Choice
 from .cut_table import CutTable
@@ -36,15 +36,21 @@ _ROOM = 1 << 16  # in front of a block, for the line that the one before it bega
 _NEWLINE = ord("\n")
 
 
-def cut_tables(source: Source, choice: Choice, target: Target) -> Iterator[CutTable | Table]:
-    """The log's pieces: typed CutTables, and Tables that ``typed`` still has to see."""
+def cut_tables(
+    source: Source, choice: Choice, target: Target, unwanted: int = 0
+) -> Iterator[CutTable | Table | int]:
+    """The log's pieces: typed CutTables, and Tables that ``typed`` still has to see.
+
+    Behind the first piece, a number stands for so many of the ``unwanted`` first rows: their lines
+    were found, and nothing else.
+    """
     import pyarrow as pa
 
     rows = 0
     try:
-        for piece in _pieces(Cutter(source, choice, target)):
+        for piece in _pieces(Cutter(source, choice, target), unwanted):
             yield piece
-            rows += len(piece)
+            rows += piece if isinstance(piece, int) else len(piece)
         return
     except (BeyondError, pa.ArrowException, OSError, EOFError, zlib.error):
         pass  # the other reader copes, or tells the user
@@ -54,10 +60,10 @@ def cut_tables(source: Source, choice: Choice, target: Target) -> Iterator[CutTa
         rows = max(0, rows - len(table))
 
 
-def _pieces(cutter: Cutter) -> Iterator[CutTable | Table]:
+def _pieces(cutter: Cutter, unwanted: int) -> Iterator[CutTable | Table | int]:
     """Block by block: one thread reads and finds lines, others cut a block each."""
-    threads = get_num_threads()
-    coming: deque[Future[Any]] = deque()
+    threads, rows = get_num_threads(), 0
+    coming: deque[Future[Any] | int] = deque()
     with (
         open_bytes(cutter.source.path) as file,
         ThreadPoolExecutor(1, initializer=stay_on_this_thread) as reader,
@@ -71,9 +77,16 @@ def _pieces(cutter: Cutter) -> Iterator[CutTable | Table]:
                 block = None
                 if lines is not None:
                     block = reader.submit(next, blocks, None)
-                    coming.append(pool.submit(cutter.cut, lines))
+                    size = int(lines.rows[-1])
+                    passed = 0 < rows <= unwanted - size and not lines.flags & ESCAPED
+                    coming.append(size if passed else pool.submit(cutter.cut, lines))
+                    rows += size
                 continue
-            cut = coming.popleft().result()
+            own = coming.popleft()
+            if isinstance(own, int):
+                yield own
+                continue
+            cut = own.result()
             piece = cutter.labelled(cut) if isinstance(cut, Cut) else cut
             if len(piece):
                 yield piece

@@ -30,8 +30,8 @@ class GeneratedLog:
         """A pass over the rows."""
         return iter_ad_log(self.rows, seed=self.seed)
 
-    def pieces(self) -> Iterator[Table]:
-        """The same."""
+    def rows_from(self, first_row: int, *, cut: bool) -> Iterator[Table]:
+        """The same: all rows have to be drawn."""
         return self.tables()
 
     def count(self) -> int:

@@ -73,23 +73,28 @@ class Log:
 
         Raises ValueError, at the pass's end at the latest, where a file has changed since.
         """
-        return self._pass(check_size(batch_rows, "batch_rows"), cut=False)
+        return self._pass(check_size(batch_rows, "batch_rows"), False, 0)
 
     def pieces(self, batch_rows: int = 65536) -> Iterator[CutTable | Table]:
         """``tables`` for encoders: text without strings where that works; see ``iter_cut``."""
-        return self._pass(check_size(batch_rows, "batch_rows"), cut=self.on_error == "stop")
+        return self._pass(check_size(batch_rows, "batch_rows"), self.on_error == "stop", 0)
 
-    def _pass(self, batch_rows: int, cut: bool) -> Iterator[Any]:
+    def rows_from(self, first_row: int, *, cut: bool) -> Iterator[CutTable | Table | int]:
+        """``pieces`` or ``tables``; a number stands for so many rows before ``first_row``.
+
+        Such rows are passed over where that is faster than reading them.
+        """
+        return self._pass(65536, cut and self.on_error == "stop", first_row)
+
+    def _pass(self, batch_rows: int, cut: bool, first_row: int) -> Iterator[Any]:
         self.check_unchanged(self._start)
         skipped = check_on_error(self.on_error, None)
         self.skipped = Skipped() if skipped is None else skipped
-        sources, rows = self._sources(), 0
+        sources, rows, choice = self._sources(), 0, Choice(*self._typing)
         target = Target(sources[0], *self._label, skips=skipped is not None)
         try:
-            for table in tables_of(
-                sources, Choice(*self._typing), target, batch_rows, skipped, cut
-            ):
-                rows += len(table)
+            for table in tables_of(sources, choice, target, batch_rows, skipped, cut, first_row):
+                rows += table if isinstance(table, int) else len(table)
                 yield table
         except ValueError:
             self.check_unchanged(self._start)  # rather than what the change has led to

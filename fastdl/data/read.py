@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -172,16 +173,24 @@ def _warned(tables: Iterator[Table], skipped: Skipped) -> Iterator[Table]:
 
 def tables_of(
     sources: list[Source], choice: Choice, target: Target, batch_rows: int,
-    skipped: Skipped | None, cut: bool = False,
+    skipped: Skipped | None, cut: bool = False, first_row: int = 0,
 ) -> Iterator[Any]:  # fmt: skip
-    """``iter_log`` or ``iter_cut`` with everything checked; bad rows are counted in ``skipped``."""
+    """``iter_log`` or ``iter_cut`` with everything checked; bad rows are counted in ``skipped``.
+
+    Rows before ``first_row`` may be passed over: their number comes in the place of a table.
+    """
     first, total = None, 0
     for source in sources:
         rows, before = 0, skipped.rows_of(source.path) if skipped is not None else 0
         try:
             if skipped is not None and source.table is None:
                 check_file(source.path, source.format, lenient=True)
-            for table in _typed_tables(source, choice, target, batch_rows, skipped, cut):
+            unwanted = first_row - total
+            for table in _typed_tables(source, choice, target, batch_rows, skipped, cut, unwanted):
+                if isinstance(table, int):
+                    yield table
+                    rows += table
+                    continue
                 if first is None:
                     first = table.schema
                     choice = choice.as_in(first)
@@ -197,7 +206,8 @@ def tables_of(
         total += rows
     if total == 0:
         raise ValueError(f"{sources[0].path} has no rows{_all_skipped(skipped)}.")
-    target.finish()
+    if first_row <= 0:  # else not all labels were seen
+        target.finish()
 
 
 def _all_skipped(skipped: Skipped | None) -> str:
@@ -206,11 +216,15 @@ def _all_skipped(skipped: Skipped | None) -> str:
 
 def _typed_tables(
     source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None,
-    cut: bool,
+    cut: bool, unwanted: int,
 ) -> Iterator[Any]:  # fmt: skip
     """The tables of a file, typed; BadRows in them are counted if there is a report."""
     first_row = 0
-    for piece, where in _pieces(source, choice, target, batch_rows, skipped, cut):
+    for piece, where in _pieces(source, choice, target, batch_rows, skipped, cut, unwanted):
+        if isinstance(piece, int):
+            yield piece
+            first_row += piece
+            continue
         for start in range(0, len(piece), batch_rows):
             table = piece[start : start + batch_rows]
             if isinstance(table, CutTable):
@@ -247,22 +261,29 @@ def _typed_rows(
 
 def _pieces(
     source: Source, choice: Choice, target: Target, batch_rows: int, skipped: Skipped | None,
-    cut: bool,
+    cut: bool, unwanted: int,
 ) -> Iterator[tuple[Any, Source | None]]:  # fmt: skip
-    """Pieces of a file as they are read, with the rows' places where the reader knows them."""
+    """Pieces of a file as they are read, with the rows' places where the reader knows them.
+
+    Behind the first piece, a number stands for so many of the ``unwanted`` first rows.
+    """
     target.source = source
     if source.table is not None:
         yield source.table.select(_needed(source, source.table.column_names, choice, target)), None
     elif source.format == "parquet":
-        for table in _parquet(source, choice, target, batch_rows):
+        for table in _parquet(source, choice, target, batch_rows, unwanted):
             yield table, None
     elif source.format in SPARSE:
         yield from sparse_tables(source, choice, target, skipped)
     elif skipped is not None:
         yield from tables_with_skips(source, choice, target, skipped)
     else:
-        read_text: Any = cut_tables if cut and source.format in CUT_FORMATS else text_tables
-        for table in read_text(source, choice, target):
+        tables: Iterator[Any] = (
+            cut_tables(source, choice, target, unwanted)
+            if cut and source.format in CUT_FORMATS
+            else text_tables(source, choice, target)
+        )
+        for table in tables:
             yield table, None
 
 
@@ -293,7 +314,9 @@ def _needed(source: Source, names: list[str], choice: Choice, target: Target) ->
     return choice.needed(names, target.find(names))
 
 
-def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) -> Iterator[Table]:
+def _parquet(
+    source: Source, choice: Choice, target: Target, batch_rows: int, unwanted: int
+) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -305,7 +328,24 @@ def _parquet(source: Source, choice: Choice, target: Target, batch_rows: int) ->
             source.path, metadata=metadata, read_dictionary=texts, page_checksum_verification=True
         ) as file:
             needed = _needed(source, file.schema_arrow.names, choice, target)
-            for batch in file.iter_batches(batch_rows, columns=needed):
-                yield pa.Table.from_batches([batch])
+            for groups in _row_groups(metadata, unwanted):
+                if isinstance(groups, int):
+                    yield groups
+                    continue
+                for batch in file.iter_batches(batch_rows, columns=needed, row_groups=groups):
+                    yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError) as error:
         raise BadPart(f"{source.path} is truncated or damaged: {error}") from None
+
+
+def _row_groups(metadata: Any, unwanted: int) -> Iterator[list[int] | int]:
+    """The row groups that are read together, and between them numbers of rows passed over."""
+    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    wanted = sum(end <= unwanted for end in itertools.accumulate(sizes))
+    if wanted <= 1:
+        yield list(range(len(sizes)))
+        return
+    yield [0]  # its types are the log's
+    yield sum(sizes[1:wanted])
+    if wanted < len(sizes):
+        yield list(range(wanted, len(sizes)))

@@ -22,11 +22,11 @@ class RowSource(Protocol):
     format: str | None
     skipped: Skipped
 
-    def tables(self) -> Iterator[Table]:
-        """A pass over the rows, in tables with a column label."""
+    def rows_from(self, first_row: int, *, cut: bool) -> Iterator[Any]:
+        """A pass over the rows, in tables with a column label, without strings if ``cut``.
 
-    def pieces(self) -> Iterator[Any]:
-        """The same as encoders take it, without strings where that is faster."""
+        A number may stand for so many rows before ``first_row``.
+        """
 
     def count(self) -> int:
         """How many rows a pass has."""
@@ -68,19 +68,22 @@ class Part:
 
     def tables(self) -> Iterator[Table]:
         """A pass over the rows; ValueError where the log has changed since the part was made."""
-        yield from self._own(self.log.tables())
+        yield from self._own(cut=False)
         self.log.check_unchanged(self._fingerprint)
 
     def pieces(self) -> Iterator[Any]:
         """The same for encoders; see ``Log.pieces``."""
-        yield from self._own(self.log.pieces())
+        yield from self._own(cut=True)
         self.log.check_unchanged(self._fingerprint)
 
-    def _own(self, tables: Iterator[Any]) -> Iterator[Any]:
+    def _own(self, cut: bool) -> Iterator[Any]:
         row = 0
-        for table in tables:
+        for table in self.log.rows_from(self.first, cut=cut):
             if row >= self.stop:
                 return
+            if isinstance(table, int):
+                row += table
+                continue
             start, end = max(self.first - row, 0), min(self.stop - row, len(table))
             row += len(table)
             if start >= end:
