@@ -44,6 +44,7 @@ class Job:
     numbers: str = "buckets"
     categories: str = "category"
     hash_size: int = 100_000  # ids of a hashed category
+    columns: Mapping[str, Any] | None = None  # kinds of some, as FeatureEncoder takes them
     fit_rows: int | None = None  # rows that the encoder learns from; all that train by default
     calibrate: str | None = None
     warm_start: str | None = None  # the folder of the run that training goes on from
@@ -138,6 +139,10 @@ def _checked(name: str, value: Any, usual: Any) -> Any:
     """The value as the option's type."""
     if name == "hidden":
         return sizes(value)
+    if name == "columns":
+        if value is not None and not isinstance(value, Mapping):
+            raise TypeError(f"columns is {value!r}; expected a table of columns and their kinds.")
+        return value
     kind = int if name == "fit_rows" else str if usual is None else type(usual)
     if value is None and usual is None:
         return None

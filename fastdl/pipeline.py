@@ -227,7 +227,7 @@ def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[Featur
     else:
         encoder = FeatureEncoder(
             numbers=job.numbers, categories=job.categories, min_count=job.min_count,
-            hash_size=job.hash_size,
+            hash_size=job.hash_size, columns=job.columns,
         )  # fmt: skip
         encoder.fit(pieces)
     rate = counts[1] / counts[0]

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import metrics
 from .data import LogEncoder, labels
+from .data.cut_table import CutTable
 from .data.split import Part
 from .files import write_json
 from .importance import column_groups, permutation_importance
@@ -75,7 +76,7 @@ def report(
 ) -> Outcome:  # fmt: skip
     """Test the trained network and write metrics.json, the picture and the page."""
     tested = parts.test or parts.validation
-    y, probability, true = score(prepared.network, prepared.encoder, tested.tables())
+    y, probability, true = score(prepared.network, prepared.encoder, _pieces(prepared, tested))
     model = metrics.evaluate(y, probability)
     base = metrics.evaluate(y, np.full(len(y), prepared.rate))
     best = None if true is None else metrics.evaluate(y, true)
@@ -118,7 +119,7 @@ def _importance(prepared: Prepared, part: Part, job: Job) -> dict[str, Any]:
     """Permutation importance of the log's columns, on rows spread evenly over a part."""
     import pyarrow as pa
 
-    table = pa.concat_tables(_sample(part, job.importance))
+    table = pa.concat_tables(_sample(_pieces(prepared, part), -(-part.rows // job.importance)))
     encoder, names = prepared.encoder, None
     if isinstance(encoder, LogEncoder):
         names = encoder.feature_names_
@@ -128,12 +129,16 @@ def _importance(prepared: Prepared, part: Part, job: Job) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _sample(part: Part, most: int) -> Iterator[Table]:
-    """Every n-th row of a part, at most ``most`` in all."""
-    every = -(-part.rows // most)
+def _pieces(prepared: Prepared, part: Part) -> Iterator[Any]:
+    """The part's rows as the encoder takes them fastest."""
+    return part.tables() if isinstance(prepared.encoder, LogEncoder) else part.pieces()
+
+
+def _sample(pieces: Iterator[Any], every: int) -> Iterator[Table]:
+    """Every so many-th row."""
     first = 0
-    for table in part.tables():
-        rows = np.arange(-first % every, len(table), every)
-        first += len(table)
-        if len(rows):
-            yield table.take(rows)
+    for piece in pieces:
+        chosen = (np.arange(first, first + len(piece)) % every) == 0
+        first += len(piece)
+        own = piece.filter(chosen)
+        yield own.to_arrow() if isinstance(own, CutTable) else own

@@ -100,6 +100,18 @@ def test_options_from_a_file_and_flags_before_them(tmp_path, days):
     assert job["positive"] == "1" and job["epochs"] == 3
 
 
+def test_kinds_of_columns_are_in_the_options_file(tmp_path, days):
+    options = tmp_path / "job.toml"
+    options.write_text('hidden = "8"\n[columns]\nI1 = "number"\nC1 = "ignore"\n'
+                       'C2 = {kind = "hashed", size = 30}\n')  # fmt: skip
+    command = ["train", "--options", options, "--data", days / "day_1.parquet", "--epochs", 1]
+    assert run(*command, "--out", tmp_path / "run") == 0
+    found = {name: (kind, gives) for name, kind, gives in metrics_of(tmp_path / "run")["columns"]}
+    assert found["I1"][0] == "number" and "C1" not in found and found["C2"] == ("hashed", "31 ids")
+    options.write_text('columns = "I1"\n')
+    assert run("train", "--options", options, "--out", tmp_path / "odd") == 2
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("epoch = 3", "unknown option epoch"), ("epochs = '3'", "epochs is '3'"), ("a = [", "TOML"),
@@ -121,8 +133,9 @@ def test_the_command_has_an_option_for_every_field_of_a_job():
     from fastdl import cli
 
     flags = set(inspect.signature(cli.train).parameters)
-    assert {field.name for field in dataclasses.fields(Job)} <= flags
-    for field in dataclasses.fields(Job):
+    fields = [field for field in dataclasses.fields(Job) if field.name != "columns"]
+    assert {field.name for field in fields} <= flags
+    for field in fields:
         default = inspect.signature(cli.train).parameters[field.name].default
         assert default == (
             ",".join(map(str, field.default)) if field.name == "hidden" else field.default
