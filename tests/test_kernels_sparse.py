@@ -41,6 +41,43 @@ def test_coalesce(n, size, rng, two_thread_counts):
         np.testing.assert_array_equal(mine, again)
 
 
+def sorted_fields(rows, offsets, sizes, packed_dtype, function):
+    """What ``coalesce_fields`` says: (order, unique, starts)."""
+    N, F = rows.shape
+    order, unique, starts = (np.empty(N * F + extra, int) for extra in (0, 0, 1))
+    count, packed = np.zeros(1, int), np.empty((F, N), packed_dtype)
+    function(rows, offsets, sizes, packed, np.empty(F, int), order, unique, starts, count)
+    return order, unique[: count[0]], starts[: count[0] + 1]
+
+
+@pytest.mark.parametrize("N", [1, 2, 5, 64, 1000, 2049, 4096])
+@pytest.mark.parametrize("packed_dtype", ["uint32", "uint64"])
+@pytest.mark.parametrize("gap", [0, 7])
+def test_coalesce_fields_equals_coalesce(N, packed_dtype, gap, rng, two_thread_counts):
+    sizes = np.array([1, 2, 3, 2**11, 2**11 + 1, 2**20, 2**20, 2**20, 2**20 - 1, 1, 5000])
+    if packed_dtype == "uint64":
+        sizes[3] = 2**40  # more passes than two, and bits for N
+        sizes[-1] = 2**24 + 1
+    offsets = np.cumsum(sizes + gap) - sizes
+    ids = (rng.random((N, len(sizes))) ** 3 * sizes).astype(np.int64)
+    ids[:, 6] = sizes[6] - 1  # all equal
+    ids[:, 7] = rng.permutation(2**20)[:N]  # all different
+    ids[-1] = sizes - 1
+    rows = ids + offsets
+    kernel, twin = both("coalesce_fields", "coalesce_fields")
+    one, two, expected = (
+        *two_thread_counts(lambda: sorted_fields(rows, offsets, sizes, packed_dtype, kernel)),
+        sorted_fields(rows, offsets, sizes, packed_dtype, twin),
+    )
+    for mine, again, known in zip(one, two, expected, strict=True):
+        np.testing.assert_array_equal(mine, known)
+        np.testing.assert_array_equal(mine, again)
+    if packed_dtype == "uint32":
+        before = sorted_rows(rows.reshape(-1), int(offsets[-1] + sizes[-1]))
+        for mine, known in zip(one, before, strict=True):
+            np.testing.assert_array_equal(mine, known)
+
+
 @pytest.mark.parametrize("ids_dtype", ["int64", "int32", "uint16"])
 @pytest.mark.parametrize(("B", "F"), [(1, 1), (5, 3), (9000, 4)])
 def test_locate_ids(ids_dtype, B, F, rng, two_thread_counts):
