@@ -41,24 +41,41 @@ def _pack(rows, f, offset, shift, out):  # type: ignore[no-untyped-def]
         place += F
 
 
+@jit(inline=True)
+def _place(key, shift, mask, places, out):  # type: ignore[no-untyped-def]
+    digit = (np.uint64(key) >> shift) & mask
+    place = np.uint64(places[digit])
+    out[place] = key
+    places[digit] = place + ONE
+
+
 @jit(apart=True)
 def _sort_digit(source, shift, counts, out):  # type: ignore[no-untyped-def]
-    """``source`` sorted by the bits above ``shift`` that number the places of ``counts``."""
-    mask = np.uint64(counts.size - 1)
-    for digit in range(counts.size):
-        counts[digit] = 0
-    for i in range(source.size):
-        counts[(np.uint64(source[i]) >> shift) & mask] += np.uint32(1)
-    total = np.uint32(0)
-    for digit in range(counts.size):
-        here = counts[digit]
-        counts[digit] = total
-        total += here
-    for i in range(source.size):
-        digit = (np.uint64(source[i]) >> shift) & mask
-        place = counts[digit]
-        out[np.uint64(place)] = source[i]
-        counts[digit] = place + np.uint32(1)
+    """``source`` sorted by the bits above ``shift`` that number the places of ``counts`` (2, ...).
+
+    Both halves at once, each with counts of its own: where many ids are equal, one would wait for
+    the count that it has just stored.
+    """
+    first, second = counts[0], counts[1]
+    mask, half = np.uint64(first.size - 1), np.uint64(source.size // 2)
+    for digit in range(mask + ONE):
+        first[digit] = second[digit] = 0
+    for i in range(half):
+        first[(np.uint64(source[i]) >> shift) & mask] += ONE
+        second[(np.uint64(source[half + i]) >> shift) & mask] += ONE
+    if source.size % 2:
+        second[(np.uint64(source[half + half]) >> shift) & mask] += ONE
+    total = np.uint64(0)
+    for digit in range(mask + ONE):
+        middle = total + first[digit]
+        first[digit] = total
+        total = middle + second[digit]
+        second[digit] = middle
+    for i in range(half):
+        _place(source[i], shift, mask, first, out)
+        _place(source[half + i], shift, mask, second, out)
+    if source.size % 2:
+        _place(source[half + half], shift, mask, second, out)
 
 
 @jit(apart=True)
@@ -68,7 +85,7 @@ def _sort_field(rows, f, offset, size, packed):  # type: ignore[no-untyped-def]
     position, bits = _bit_length(N - 1), max(1, _bit_length(size - 1))
     passes = pieces(bits, min(DIGIT, max(FEWEST, position)))
     width = pieces(bits, passes)
-    counts, spare = np.empty(1 << width, np.uint32), np.empty(N, packed.dtype)
+    counts, spare = np.empty((2, 1 << width), np.uint32), np.empty(N, packed.dtype)
     _pack(rows, f, offset, np.uint64(position), spare if passes % 2 else packed)
     for step in range(passes):
         shift = np.uint64(position + step * width)
@@ -90,17 +107,19 @@ def _write_field(packed, f, F, offset, last, order, unique, starts):  # type: ig
     """
     N = np.uint64(packed.size)
     shift, begin = np.uint64(_bit_length(packed.size - 1)), np.uint64(f) * N
-    low, columns, field, place = (ONE << shift) - ONE, np.uint64(F), np.uint64(f), np.uint64(last)
-    key = np.uint64(packed[N - ONE])
-    for left in range(N):
+    low, columns, field = (ONE << shift) - ONE, np.uint64(F), np.uint64(f)
+    for i in range(N):  # a loop of its own: it vectorises
+        order[begin + i] = np.int64((np.uint64(packed[i]) & low) * columns + field)
+    row, place = np.uint64(packed[N - ONE]) >> shift, np.uint64(last)
+    for left in range(N - ONE):
         i = N - ONE - left
-        row = key >> shift
-        order[begin + i] = np.int64((key & low) * columns + field)
         unique[place] = np.int64(row) + offset
         starts[place] = np.int64(begin + i)
-        if i > 0:
-            key = np.uint64(packed[i - ONE])
-            place -= np.uint64(key >> shift != row)
+        before = np.uint64(packed[i - ONE]) >> shift
+        place -= np.uint64(before != row)
+        row = before
+    unique[place] = np.int64(row) + offset
+    starts[place] = np.int64(begin)
 
 
 @jit(parallel=True)
