@@ -268,13 +268,12 @@ class Batch:
     def touched(self) -> Touched:
         """The different rows of the tables, and where in ``rows`` each of them stands."""
         if self._touched is None:
-            rows, spec = self.rows(), self.spec
+            rows, spec, F = self.rows(), self.spec, len(self.spec.fields)
+            tables = None
             apart = not spec.sequences and bool((np.diff(spec.offsets) > 0).all())
-            if apart and len(spec.fields) >= FIELDS:
-                tables = spec.offsets, spec.sizes
-                self._touched = Touched(rows.reshape(len(self), -1), spec.rows, tables)
-            else:
-                self._touched = Touched(rows, spec.rows)
+            if apart and F >= FIELDS and len(self):
+                rows, tables = rows.reshape(-1, F), (spec.offsets, spec.sizes)
+            self._touched = Touched(rows, spec.rows, tables)
         return self._touched
 
 

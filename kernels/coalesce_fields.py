@@ -126,11 +126,11 @@ def _write_field(packed, f, F, offset, last, order, unique, starts):  # type: ig
 def coalesce_fields(rows, offsets, sizes, packed, found, order, unique, starts, count):  # type: ignore[no-untyped-def]
     """``coalesce`` of the rows of N x F ids, column f of which lies in a table of its own.
 
-    rows (N, F) int64, of column f from offsets[f] to offsets[f] + sizes[f] - 1; offsets (F,) rise
-    by ``sizes`` (F,) or more. order (N * F,): positions in ``rows``, counted row by row, sorted by
-    row and for one row by position; unique (N * F,): the ``count[0]`` different rows, rising; row
-    unique[u] is at order[starts[u] : starts[u + 1]]; starts (N * F + 1,). Scratch: found (F,)
-    int64; packed (F, N), unsigned, with bits for the largest id and for N - 1 together.
+    rows (N, F) int64, N >= 1, of column f from offsets[f] to offsets[f] + sizes[f] - 1; offsets
+    (F,) rise by ``sizes`` (F,) or more. order (N * F,): positions in ``rows``, counted row by row,
+    sorted by row and for one row by position; unique (N * F,): the ``count[0]`` different rows,
+    rising; row unique[u] is at order[starts[u] : starts[u + 1]]; starts (N * F + 1,). Scratch:
+    found (F,) int64; packed (F, N), unsigned, with bits for the largest id and N - 1 together.
     """
     N, F = rows.shape
     if N * F <= ALONE:

@@ -7,8 +7,11 @@ import pytest
 from fastdl.kernels import coalesce as sorting
 from fastdl.kernels import optimizer as kinds
 from fastdl.kernels import sparse
+from fastdl.kernels.backend import ops
 from oracles import tolerance
 from test_kernels_twins import both, compare
+
+from fastdl.features import FeatureSpec, Field
 
 KINDS = [*range(8), sparse.ROWWISE]
 
@@ -76,6 +79,26 @@ def test_coalesce_fields_equals_coalesce(N, packed_dtype, gap, rng, two_thread_c
         before = sorted_rows(rows.reshape(-1), int(offsets[-1] + sizes[-1]))
         for mine, known in zip(one, before, strict=True):
             np.testing.assert_array_equal(mine, known)
+
+
+@pytest.mark.parametrize(
+    ("tables", "sizes", "N", "by_field"),
+    [("abcd", [5, 1, 300, 7], 50, True), ("abcd", [5, 2**30, 1, 7], 50, True),
+     ("abcd", [5, 1, 300, 7], 0, False), ("abca", [5, 1, 300, 5], 50, False),
+     ("abc", [5, 1, 300], 50, False)],
+)  # fmt: skip
+def test_batches_are_coalesced_by_field_where_each_has_its_own_table(
+    tables, sizes, N, by_field, rng, monkeypatch
+):
+    spec = FeatureSpec(fields=[Field(f"f{i}", n, tables[i]) for i, n in enumerate(sizes)])
+    batch = spec.batch((rng.random((60, len(sizes))) * sizes).astype(int), np.dtype("f4"))[:N]
+    other = "coalesce" if by_field else "coalesce_fields"
+    monkeypatch.delattr(ops, other)  # whoever calls it fails
+    touched, rows = batch.touched(), batch.rows()
+    assert np.array_equal(touched.unique, np.unique(rows))
+    assert np.array_equal(touched.order, np.argsort(rows, kind="stable"))
+    counts = np.unique(rows, return_counts=True)[1]
+    assert np.array_equal(touched.starts, np.append(0, np.cumsum(counts)))
 
 
 @pytest.mark.parametrize("ids_dtype", ["int64", "int32", "uint16"])
