@@ -33,8 +33,14 @@ PLACES = np.append(0, np.flatnonzero(np.isin(np.frombuffer(LINE, np.uint8), (44,
 BOUNDS = (PLACES + np.arange(4000)[:, None] * len(LINE)).astype(np.int32)
 COMMA, ABSENT = np.uint8(ord(",")), np.zeros(1, np.uint64)
 GAPS = np.where(R.random(100_000) < 0.1, np.nan, np.exp(3 * R.standard_normal(100_000)))
+TABLES = np.full(39, 10_000)  # rows of 39 tables, of which 2,048 x 39 ids touch some
+TOUCHED = R.integers(0, 10_000, (2048, 39)) + 10_000 * np.arange(39)
 # kernel: (file, arguments, positions of the destinations)
 CASES = {
+    "coalesce_fields": ("coalesce_fields", (
+        TOUCHED, 10_000 * np.arange(39), TABLES, np.zeros((39, 2048), np.uint32), np.zeros(39, int),
+        *(np.zeros(2048 * 39 + extra, int) for extra in (0, 0, 1)), np.zeros(1, int),
+    ), [5, 6, 7, 8]),
     "dense_forward": ("dense", (f32(N, D), f32(D, H), f32(H), f32(N, H)), [3]),
     "dense_backward": (
         "dense", (f32(N, D), f32(D, H), f32(N, H), f32(N, D), f32(D, H), f32(H)), [3, 4, 5],

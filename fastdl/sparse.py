@@ -18,20 +18,39 @@ class Touched:
     """The different rows among some row numbers, and where each of them stands.
 
     ``unique`` (U,) rises; ``unique[u]`` stands at the positions order[starts[u] : starts[u + 1]].
+    With ``tables``, the offsets and sizes (F,) of tables in this order, the row numbers are (N, F)
+    and those of column f lie in table f: then each column is sorted by itself, which is faster.
     """
 
-    def __init__(self, rows: np.ndarray, size: int) -> None:
-        n = len(rows)
-        work = np.empty((2, n), np.uint64)
-        chunks = -(-n // sorting.CHUNK)
-        counts = np.empty((chunks, 1 << sorting.DIGIT), np.int64)
-        unique, starts = np.empty(n, np.int64), np.empty(n + 1, np.int64)
+    def __init__(
+        self, rows: np.ndarray, size: int, tables: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> None:
+        n = rows.size
         self.order = np.empty(n, np.int64)
+        unique, starts = np.empty(n, np.int64), np.empty(n + 1, np.int64)
         count = np.zeros(1, np.int64)
-        bits = max(1, int(size - 1).bit_length())
-        ops.coalesce(rows, bits, work, counts, self.order, unique, starts, count)
+        if tables is None:
+            _coalesce(rows, size, self.order, unique, starts, count)
+        else:
+            _coalesce_fields(rows, *tables, self.order, unique, starts, count)
         self.count = int(count[0])
         self.unique, self.starts = unique[: self.count], starts[: self.count + 1]
+
+
+def _coalesce(rows: np.ndarray, size: int, *results: np.ndarray) -> None:
+    work = np.empty((2, rows.size), np.uint64)
+    counts = np.empty((-(-rows.size // sorting.CHUNK), 1 << sorting.DIGIT), np.int64)
+    bits = max(1, int(size - 1).bit_length())
+    ops.coalesce(rows, bits, work, counts, *results)
+
+
+def _coalesce_fields(
+    rows: np.ndarray, offsets: np.ndarray, sizes: np.ndarray, *results: np.ndarray
+) -> None:
+    N, F = rows.shape
+    bits = int(sizes.max() - 1).bit_length() + (N - 1).bit_length()
+    packed = np.empty((F, N), np.uint32 if bits <= 32 else np.uint64)
+    ops.coalesce_fields(rows, offsets, sizes, packed, np.empty(F, np.int64), *results)
 
 
 class SparseGradient(np.lib.mixins.NDArrayOperatorsMixin):

@@ -7,8 +7,11 @@ import pytest
 from fastdl.kernels import coalesce as sorting
 from fastdl.kernels import optimizer as kinds
 from fastdl.kernels import sparse
+from fastdl.kernels.backend import ops
 from oracles import tolerance
 from test_kernels_twins import both, compare
+
+from fastdl.features import FeatureSpec, Field
 
 KINDS = [*range(8), sparse.ROWWISE]
 
@@ -39,6 +42,63 @@ def test_coalesce(n, size, rng, two_thread_counts):
     for mine, again, expected in zip(one, two, sorted_rows(rows, size, twin), strict=True):
         np.testing.assert_array_equal(mine, expected)
         np.testing.assert_array_equal(mine, again)
+
+
+def sorted_fields(rows, offsets, sizes, packed_dtype, function):
+    """What ``coalesce_fields`` says: (order, unique, starts)."""
+    N, F = rows.shape
+    order, unique, starts = (np.empty(N * F + extra, int) for extra in (0, 0, 1))
+    count, packed = np.zeros(1, int), np.empty((F, N), packed_dtype)
+    function(rows, offsets, sizes, packed, np.empty(F, int), order, unique, starts, count)
+    return order, unique[: count[0]], starts[: count[0] + 1]
+
+
+@pytest.mark.parametrize("N", [1, 2, 5, 64, 1000, 2049, 4096])
+@pytest.mark.parametrize("packed_dtype", ["uint32", "uint64"])
+@pytest.mark.parametrize("gap", [0, 7])
+def test_coalesce_fields_equals_coalesce(N, packed_dtype, gap, rng, two_thread_counts):
+    sizes = np.array([1, 2, 3, 2**11, 2**11 + 1, 2**20, 2**20, 2**20, 2**20 - 1, 1, 5000])
+    if packed_dtype == "uint64":
+        sizes[3] = 2**40  # more passes than two, and bits for N
+        sizes[-1] = 2**24 + 1
+    offsets = np.cumsum(sizes + gap) - sizes
+    ids = (rng.random((N, len(sizes))) ** 3 * sizes).astype(np.int64)
+    ids[:, 6] = sizes[6] - 1  # all equal
+    ids[:, 7] = rng.permutation(2**20)[:N]  # all different
+    ids[-1] = sizes - 1
+    rows = ids + offsets
+    kernel, twin = both("coalesce_fields", "coalesce_fields")
+    one, two, expected = (
+        *two_thread_counts(lambda: sorted_fields(rows, offsets, sizes, packed_dtype, kernel)),
+        sorted_fields(rows, offsets, sizes, packed_dtype, twin),
+    )
+    for mine, again, known in zip(one, two, expected, strict=True):
+        np.testing.assert_array_equal(mine, known)
+        np.testing.assert_array_equal(mine, again)
+    if packed_dtype == "uint32":
+        before = sorted_rows(rows.reshape(-1), int(offsets[-1] + sizes[-1]))
+        for mine, known in zip(one, before, strict=True):
+            np.testing.assert_array_equal(mine, known)
+
+
+@pytest.mark.parametrize(
+    ("tables", "sizes", "N", "by_field"),
+    [("abcd", [5, 1, 300, 7], 50, True), ("abcd", [5, 2**30, 1, 7], 50, True),
+     ("abcd", [5, 1, 300, 7], 0, False), ("abca", [5, 1, 300, 5], 50, False),
+     ("abc", [5, 1, 300], 50, False)],
+)  # fmt: skip
+def test_batches_are_coalesced_by_field_where_each_has_its_own_table(
+    tables, sizes, N, by_field, rng, monkeypatch
+):
+    spec = FeatureSpec(fields=[Field(f"f{i}", n, tables[i]) for i, n in enumerate(sizes)])
+    batch = spec.batch((rng.random((60, len(sizes))) * sizes).astype(int), np.dtype("f4"))[:N]
+    other = "coalesce" if by_field else "coalesce_fields"
+    monkeypatch.delattr(ops, other)  # whoever calls it fails
+    touched, rows = batch.touched(), batch.rows()
+    assert np.array_equal(touched.unique, np.unique(rows))
+    assert np.array_equal(touched.order, np.argsort(rows, kind="stable"))
+    counts = np.unique(rows, return_counts=True)[1]
+    assert np.array_equal(touched.starts, np.append(0, np.cumsum(counts)))
 
 
 @pytest.mark.parametrize("ids_dtype", ["int64", "int32", "uint16"])
