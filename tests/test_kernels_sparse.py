@@ -85,7 +85,7 @@ def test_coalesce_fields_equals_coalesce(N, packed_dtype, gap, rng, two_thread_c
     ("tables", "sizes", "N", "by_field"),
     [("abcd", [5, 1, 300, 7], 50, True), ("abcd", [5, 2**30, 1, 7], 50, True),
      ("abcd", [5, 1, 300, 7], 0, False), ("abca", [5, 1, 300, 5], 50, False),
-     ("abc", [5, 1, 300], 50, False)],
+     ("ab", [5, 300], 50, True), ("a", [300], 50, False)],
 )  # fmt: skip
 def test_batches_are_coalesced_by_field_where_each_has_its_own_table(
     tables, sizes, N, by_field, rng, monkeypatch
