@@ -113,7 +113,7 @@ def train(
     console = Console()
     folder_of_kernels = cache_folder()
     if folder_of_kernels is None or not any(folder_of_kernels.glob("*.nbi")):
-        console.print("Compiling kernels for this machine, which takes up to half a minute ...")
+        console.print("Compiling kernels for this machine, which takes about half a minute ...")
 
     def show(encoder: object) -> None:
         if isinstance(encoder, FeatureEncoder):
