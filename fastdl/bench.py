@@ -13,6 +13,10 @@ SUITES = {
     "memory": [["memory.py"]],
     "accuracy": [["accuracy_math.py"]],
     "soak": [["soak.py"]],
+    "encoder": [["encoder.py"]],
+    "stream": [["stream.py"]],
+    "vowpal": [["vowpal.py"]],
+    "plain": [["plain.py"]],
     "kernels": [["-m", "pytest", "-o", "addopts=", "-o", "python_files=bench_*.py", ".",
                  "--benchmark-columns=median,iqr,ops", "--benchmark-sort=name"]],
 }  # fmt: skip

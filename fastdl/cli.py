@@ -237,7 +237,10 @@ def warmup() -> None:
 @app.command()
 def bench(
     suite: Annotated[
-        str, typer.Argument(help="all, training, optimizers, start, kernels or accuracy.")
+        str,
+        typer.Argument(
+            help="all, training, optimizers, start, kernels, encoder, stream, plain ..."
+        ),
     ] = "training",
 ) -> None:
     """Run a benchmark suite of the source checkout and print its table."""
