@@ -69,6 +69,7 @@ class FeatureSpec:
     sizes: np.ndarray = field(init=False, repr=False, compare=False)
     offsets: np.ndarray = field(init=False, repr=False, compare=False)
     rows: int = field(init=False, repr=False, compare=False)
+    apart: bool = field(init=False, repr=False, compare=False)  # fields alone, a table for each
 
     def __post_init__(self) -> None:
         numeric = self.numeric
@@ -104,7 +105,9 @@ class FeatureSpec:
                 )
             offsets.append(begin)
         sizes = np.array([f.size for f in self.columns], np.int64)
-        self._set(sizes=sizes, offsets=np.array(offsets, np.int64), rows=start)
+        own = len(places) == len(offsets)
+        self._set(sizes=sizes, offsets=np.array(offsets, np.int64), rows=start,
+                  apart=own and not self.sequences)  # fmt: skip
 
     @property
     def columns(self) -> tuple[Field, ...]:
@@ -270,8 +273,7 @@ class Batch:
         if self._touched is None:
             rows, spec, F = self.rows(), self.spec, len(self.spec.fields)
             tables = None
-            apart = not spec.sequences and bool((np.diff(spec.offsets) > 0).all())
-            if apart and F >= FIELDS and len(self):
+            if spec.apart and F >= FIELDS and len(self):
                 rows, tables = rows.reshape(-1, F), (spec.offsets, spec.sizes)
             self._touched = Touched(rows, spec.rows, tables)
         return self._touched

@@ -5,35 +5,30 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .calibration import as_calibrator
 from .callbacks import Callback, Checkpoint, EarlyStopping, ProgressBar
 from .checkpoint import save
 from .data import EncodedLog, FeatureEncoder, LogEncoder, labels, one_hot
 from .data.generated_log import GeneratedLog
+from .data.labels import counted
 from .data.log import Log
 from .data.split import Part, RowSource, split
 from .files import write_json
 from .inspection import CHECKPOINTS
-from .job import DENSE, MODELS, Job
+from .job import MODELS, Job
 from .memory import available_memory
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .models.ctr.growth import grown
 from .optimizers import Adam
 from .progressive import ProgressiveValidation
-from .results import PICTURE, Outcome, Parts, Prepared, report
+from .results import Outcome, Parts, Prepared, report
 from .scoring import ENCODER, MODEL, click_rate, load_model, save_encoder
 from .trainer import Trainer
-
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["DENSE", "MODELS", "PICTURE", "Job", "Outcome", "train_ctr"]
 
 LOG, CACHE = "log.json", "cache"
 _LEAST_ROWS = 20
@@ -82,7 +77,7 @@ def train_ctr(
         loss_at="before", verbose=verbose, resume=folder / CHECKPOINTS if resume else None,
     )  # fmt: skip
     if isinstance(network, CTRModel) and job.calibrate is not None:
-        _calibrate(network, prepared.x_val, job.calibrate)
+        network.calibrate(prepared.x_val, None, job.calibrate)
     save(network, folder / MODEL)
     seconds = time.perf_counter() - start
     outcome = report(job, folder, trainer, parts, prepared, progressive, seconds)
@@ -192,17 +187,19 @@ def _streamed(
     job: Job, parts: Parts, folder: Path, rng: np.random.Generator, resume: bool
 ) -> Prepared:
     """A model with embeddings, on blocks of encoded rows."""
-    encoder, rate = _encoder(job, parts, folder, resume)
-    if job.warm_start is not None:
-        network = grown(_begun_elsewhere(job.warm_start)[0], encoder.spec_, rng)
+    begun = None if job.warm_start is None else _begun_elsewhere(job.warm_start)
+    encoder, rate = _encoder(job, parts, folder, resume, begun and begun[1])
+    network: CTRModel
+    if begun is not None:
+        network = grown(begun[0], encoder.spec_, rng)
     else:
         network = MODELS[job.model.lower()](
             encoder.spec_, job.embedding_dim, job.hidden, embedding_l2=job.embedding_l2, rng=rng
         )
         network.start_from_rate([rate])
-    logs = []
+    logs, known = [], _known_log(folder)
     for name, part in (("train", parts.train), ("validation", parts.validation)):
-        identity = {"part": name, "log": _known_log(folder), "split": job.split, "seed": job.seed}
+        identity = {"part": name, "log": known, "split": job.split, "seed": job.seed}
         own = folder / CACHE / name if job.cache else None
         logs.append(EncodedLog(part.pieces, encoder, part.rows, folder=own, identity=identity))
     return Prepared(network, encoder, rate, logs[0], None, logs[1], None)
@@ -216,14 +213,16 @@ def _begun_elsewhere(folder: str) -> tuple[CTRModel, FeatureEncoder]:
     return network, encoder
 
 
-def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[FeatureEncoder, float]:
+def _encoder(
+    job: Job, parts: Parts, folder: Path, resume: bool, begun: FeatureEncoder | None
+) -> tuple[FeatureEncoder, float]:
     """The encoder and the share of clicks, learnt from the rows that train, or from the disk."""
     if resume and (folder / ENCODER).is_file():  # it is the last of the encoder's files
         return FeatureEncoder.load(folder), click_rate(folder)
     counts = [0.0, 0.0]
-    pieces = _counted(parts.train.pieces(), counts, job.fit_rows)
-    if job.warm_start is not None:
-        encoder = _begun_elsewhere(job.warm_start)[1].extended(pieces)
+    pieces = counted(parts.train.pieces(), counts, job.fit_rows)
+    if begun is not None:
+        encoder = begun.extended(pieces)
     else:
         encoder = FeatureEncoder(
             numbers=job.numbers, categories=job.categories, min_count=job.min_count,
@@ -233,21 +232,3 @@ def _encoder(job: Job, parts: Parts, folder: Path, resume: bool) -> tuple[Featur
     rate = counts[1] / counts[0]
     save_encoder(encoder, folder, _fixed_format(parts), rate)
     return encoder, rate
-
-
-def _counted(tables: Iterator[Any], counts: list[float], most: int | None) -> Iterator[Any]:
-    """The tables up to ``most`` rows; their rows and clicks are added up in passing."""
-    for table in tables:
-        if most is not None:
-            table = table[: most - int(counts[0])]
-            if not len(table):
-                return
-        counts[0] += len(table)
-        counts[1] += float(labels(table).sum(dtype=np.float64))
-        yield table
-
-
-def _calibrate(network: CTRModel, validation: EncodedLog, method: str) -> None:
-    scored = [(b.t, network.predict_proba(b.x)[:, 1]) for b in validation.blocks()]
-    y, probability = (np.concatenate(parts) for parts in zip(*scored, strict=True))
-    network.calibrators.append(as_calibrator(method).fit(y, probability))

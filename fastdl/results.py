@@ -76,7 +76,11 @@ def report(
 ) -> Outcome:  # fmt: skip
     """Test the trained network and write metrics.json, the picture and the page."""
     tested = parts.test or parts.validation
-    y, probability, true = score(prepared.network, prepared.encoder, _pieces(prepared, tested))
+    sample: list[Table] = []
+    pieces = tested.tables() if isinstance(prepared.encoder, LogEncoder) else tested.pieces()
+    if job.importance:
+        pieces = _sampled(pieces, -(-tested.rows // job.importance), sample)
+    y, probability, true = score(prepared.network, prepared.encoder, pieces)
     model = metrics.evaluate(y, probability)
     base = metrics.evaluate(y, np.full(len(y), prepared.rate))
     best = None if true is None else metrics.evaluate(y, true)
@@ -88,7 +92,7 @@ def report(
         "loss_curve": loss_curve(trainer.loss_history, steps),
         "curves": curves(y, probability, true),
         "progressive": progressive.table() if progressive else None,
-        "importance": _importance(prepared, tested, job) if job.importance else None,
+        "importance": _importance(prepared, sample, job.seed) if job.importance else None,
         "columns": described_columns(prepared.encoder), "skipped": parts.skipped,
         "facts": _facts(trainer, parts, seconds, on),
     }  # fmt: skip
@@ -115,30 +119,25 @@ def _facts(trainer: Trainer, parts: Parts, seconds: float, on: str) -> dict[str,
     }  # fmt: skip
 
 
-def _importance(prepared: Prepared, part: Part, job: Job) -> dict[str, Any]:
-    """Permutation importance of the log's columns, on rows spread evenly over a part."""
+def _importance(prepared: Prepared, sample: list[Table], seed: int) -> dict[str, Any]:
+    """Permutation importance of the log's columns, on some of the tested rows."""
     import pyarrow as pa
 
-    table = pa.concat_tables(_sample(_pieces(prepared, part), -(-part.rows // job.importance)))
+    table = pa.concat_tables(sample)
     encoder, names = prepared.encoder, None
     if isinstance(encoder, LogEncoder):
         names = encoder.feature_names_
     return permutation_importance(
         prepared.network, encoder.transform(table), labels(table), names=names,
-        groups=column_groups(encoder), rng=np.random.default_rng(job.seed),
+        groups=column_groups(encoder), rng=np.random.default_rng(seed),
     )  # fmt: skip
 
 
-def _pieces(prepared: Prepared, part: Part) -> Iterator[Any]:
-    """The part's rows as the encoder takes them fastest."""
-    return part.tables() if isinstance(prepared.encoder, LogEncoder) else part.pieces()
-
-
-def _sample(pieces: Iterator[Any], every: int) -> Iterator[Table]:
-    """Every so many-th row."""
+def _sampled(pieces: Iterator[Any], every: int, sample: list[Table]) -> Iterator[Any]:
+    """The pieces; every so many-th row is kept in ``sample`` in passing."""
     first = 0
     for piece in pieces:
-        chosen = (np.arange(first, first + len(piece)) % every) == 0
+        own = piece.filter((np.arange(first, first + len(piece)) % every) == 0)
+        sample.append(own.to_arrow() if isinstance(own, CutTable) else own)
         first += len(piece)
-        own = piece.filter(chosen)
-        yield own.to_arrow() if isinstance(own, CutTable) else own
+        yield piece

@@ -19,16 +19,6 @@ CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
 real = pytest.mark.skipif(not CTR.is_dir(), reason=f"{CTR} is absent")
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
 def compare(path, format=None, cut_pieces=None, **options):
     """The same columns from both readers; the pieces."""
     pieces = list(iter_cut(path, format, **options))

@@ -16,16 +16,6 @@ FFM = Path(__file__).parents[2] / "shared" / "data" / "ctr" / "criteo_200.ffm"
 real = pytest.mark.skipif(not FFM.is_file(), reason=f"{FFM} is absent")
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
 @real
 def test_a_real_file_has_the_files_values():
     log = read_log(FFM)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -31,6 +32,18 @@ def labels(table: Table) -> np.ndarray:
             "read_log makes such labels."
         )
     return found.astype(np.float32)
+
+
+def counted(tables: Iterable[Any], counts: list[float], most: int | None = None) -> Iterator[Any]:
+    """The tables up to ``most`` rows; in passing rows and clicks are added to counts, [0, 0]."""
+    for table in tables:
+        if most is not None:
+            table = table[: most - int(counts[0])]
+            if not len(table):
+                return
+        counts[0] += len(table)
+        counts[1] += float(labels(table).sum(dtype=np.float64))
+        yield table
 
 
 def one_hot(labels: np.ndarray, classes: int = 2, dtype: DTypeLike = np.float32) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..calibration import as_calibrator
 from ..callbacks import Callback, EarlyStopping
-from ..data import EncodedLog, FeatureEncoder, labels
+from ..data import EncodedLog, FeatureEncoder
+from ..data.labels import counted
 from ..data.log import Log
 from ..data.split import Part, split
 from ..optimizers import KernelOptimizer
@@ -81,19 +81,13 @@ def _begin(
     columns = bucket_columns(
         first, classifier.numbers, classifier.buckets or 64, classifier.columns
     )
-    clicks = rows = 0.0
-
-    def counted() -> Any:
-        nonlocal clicks, rows
-        for table in part.pieces():
-            rows, clicks = rows + len(table), clicks + float(labels(table).sum())
-            yield table
-
+    counts = [0.0, 0.0]
     classifier.encoder_ = FeatureEncoder(
         numbers=classifier.numbers, min_count=classifier.min_count, columns=columns
-    ).fit(counted())
+    ).fit(counted(part.pieces(), counts))
+    rate = np.array([counts[1] / counts[0]])
     classifier.model_ = make_model(
-        model_class(classifier.model), classifier.encoder_.spec_, np.array([clicks / rows]), None,
+        model_class(classifier.model), classifier.encoder_.spec_, rate, None,
         classifier.hidden, rng, embedding_dim=classifier.embedding_dim,
         dropout=classifier.dropout, embedding_l2=classifier.embedding_l2,
         **(classifier.model_options or {}),
@@ -115,6 +109,4 @@ def _train(
     classifier.history_, classifier.n_iter_ = trainer.history, len(trainer.history["epoch"])
     model.calibrators.clear()
     if held is not None and classifier.calibrate is not None:
-        scored = [(block.t, model.predict_proba(block.x)[:, 1]) for block in held.blocks()]
-        y, probability = (np.concatenate(pieces) for pieces in zip(*scored, strict=True))
-        model.calibrators.append(as_calibrator(classifier.calibrate).fit(y, probability))
+        model.calibrate(held, None, classifier.calibrate)

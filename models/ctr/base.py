@@ -30,6 +30,7 @@ from fastdl.layers.fusion import BilinearFusion
 from fastdl.layers.table import Embedding, Linear, NumericEmbedding, NumericInput
 from fastdl.losses import SigmoidCrossEntropy
 from fastdl.parameters import Gradients
+from fastdl.stream import RowStream
 from fastdl.validation import as_real, check_number, check_size
 
 ACTIVATIONS = {
@@ -144,16 +145,22 @@ class CTRModel(Graph):
         return out
 
     def calibrate(
-        self, x: Any, t: ArrayLike, method: str | Calibrator = "isotonic",
+        self, x: Any, t: ArrayLike | None, method: str | Calibrator = "isotonic",
         sample_weight: ArrayLike | None = None,
     ) -> Calibrator:  # fmt: skip
         """Fit a calibrator on rows that were not trained on, and keep it with the model.
 
+        x: what ``predict_proba`` takes, or a ``RowStream``, which has its labels (t is None then).
         method: "isotonic", "platt" or "temperature", or one of ``fastdl.calibration``'s. It comes
         behind those that are there already; ``save`` writes them all.
         """
         calibrator = as_calibrator(method)
-        calibrator.fit(np.asarray(t).reshape(-1), self.predict_proba(x)[:, 1], sample_weight)
+        if isinstance(x, RowStream):
+            scored = [(rows.t, self.predict_proba(rows.x)[:, 1]) for rows in x.blocks()]
+            label, probability = (np.concatenate(parts) for parts in zip(*scored, strict=True))
+        else:
+            label, probability = np.asarray(t).reshape(-1), self.predict_proba(x)[:, 1]
+        calibrator.fit(label, probability, sample_weight)
         self.calibrators.append(calibrator)
         return calibrator
 
