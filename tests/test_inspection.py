@@ -8,18 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from commands import run
 
 import fastdl
-from fastdl import cli
 from fastdl.data import write_ad_log
 from fastdl.inspection import inspect_run, page_results
-
-
-def run(*arguments: object) -> int:
-    """Exit code of a command."""
-    with pytest.raises(SystemExit) as stopped:
-        cli.main([str(argument) for argument in arguments])
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -8,21 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import run
 from pyarrow import csv, parquet
 
 import fastdl
-from fastdl import cli, scoring
+from fastdl import scoring
 from fastdl.data import read_log, write_ad_log
 
 CTR = Path(__file__).parents[2] / "shared" / "data" / "ctr"
 real = pytest.mark.skipif(not CTR.is_dir(), reason=f"{CTR} is absent")
-
-
-def run(*arguments: object) -> int:
-    """Exit code of a command."""
-    with pytest.raises(SystemExit) as stopped:
-        cli.main([str(argument) for argument in arguments])
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from commands import run
 from pyarrow import csv, parquet
-from test_pipeline import run
 
 import fastdl
 from fastdl.callbacks import checkpoint_files
