@@ -20,6 +20,7 @@ from .kernels.jit import get_num_threads, set_num_threads
 from .layers import (
     GELU,
     BatchNormalization,
+    Conv2D,
     Dense,
     Dropout,
     Embedding,
@@ -81,6 +82,7 @@ __all__ = [
     "CTRPredictionNetwork",
     "Callback",
     "Checkpoint",
+    "Conv2D",
     "DCNv2",
     "DeepFM",
     "Dense",

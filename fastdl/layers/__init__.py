@@ -3,6 +3,7 @@
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .base import Layer
 from .batchnorm import BatchNormalization
+from .convolution import Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .layernorm import LayerNorm
@@ -11,6 +12,7 @@ from .table import Embedding
 __all__ = [
     "GELU",
     "BatchNormalization",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Embedding",

@@ -1,0 +1,166 @@
+"""The two-dimensional convolution layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from ..config import resolve_dtype
+from ..initializers import get_initializer
+from ..validation import check_size
+from .base import Layer, ops, required
+from .layout import channels_first, channels_last
+
+Pair = tuple[int, int]
+
+
+class Conv2D(Layer):
+    """out[k, oh, ow] = b[k] + sum over c, kh, kw of W[k, c, kh, kw] x[c, oh s + kh d - p, ...].
+
+    The cross-correlation of images x (N, C, H, W) with K = out_channels filters W
+    (K, C / groups, KH, KW), stride s, zero padding p, dilation d; out is (N, K, OH, OW) with
+    OH = floor((H + 2 p - d (KH - 1) - 1) / s) + 1. ``kernel_size``, ``stride``, ``padding`` and
+    ``dilation`` are an int or one for each axis; ``padding="same"`` keeps the size where the
+    stride is 1. With ``groups`` = C each channel has filters of its own (depthwise).
+    ``activation="relu"`` applies max(0, out) in the same pass. ``initializer`` fills W as that of
+    ``Dense``, b is zero, ``bias=False`` leaves it out.
+
+    Memory of out is channels-last, and of x should be: it is copied otherwise. ``backward``
+    returns dx and keeps dW and db. Raises ValueError for channels that ``groups`` does not divide,
+    for other shapes and for images that are smaller than the filters.
+
+    >>> import numpy as np, fastdl
+    >>> fastdl.Conv2D(3, 8, 3, padding=1).forward(np.ones((2, 3, 5, 5))).shape
+    (2, 8, 5, 5)
+    """
+
+    parameter_names = ("W", "b")
+    config_names = (
+        "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups",
+        "bias", "activation",
+    )  # fmt: skip
+
+    W: Any
+    b: Any
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair | str = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        *,
+        bias: bool = True,
+        activation: str | None = None,
+        initializer: Any = "he",
+        dtype: DTypeLike | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.in_channels = check_size(in_channels, "in_channels")
+        self.out_channels = check_size(out_channels, "out_channels")
+        self.groups = check_size(groups, "groups")
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.stride, self.dilation = pair(stride, "stride"), pair(dilation, "dilation")
+        self.padding = padding if isinstance(padding, str) else pair(padding, "padding", low=0)
+        self._edges = self._padding()
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ValueError(
+                f"groups={groups} does not divide in_channels={in_channels} and "
+                f"out_channels={out_channels}."
+            )
+        if activation not in (None, "relu"):
+            raise ValueError(f"activation is {activation!r}; expected None or 'relu'.")
+        self.bias, self.activation = bool(bias), activation
+        self.dtype = resolve_dtype(dtype)
+        KH, KW = self.kernel_size
+        shape = (self.out_channels, self.in_channels // self.groups, KH, KW)
+        places = KH * KW
+        fan_in, fan_out = shape[1] * places, self.out_channels // self.groups * places
+        self.W = get_initializer(initializer)(shape, fan_in, fan_out, rng, self.dtype)
+        self.b = np.zeros(self.out_channels, self.dtype) if self.bias else None
+        self.x: np.ndarray | None = None  # of the last forward, (N, H, W, C)
+        self.dW: np.ndarray | None = None
+        self.db: np.ndarray | None = None
+        self._out: np.ndarray | None = None
+
+    def _padding(self) -> tuple[Pair, Pair]:
+        """((top, left), (bottom, right))."""
+        if not isinstance(self.padding, str):
+            return self.padding, self.padding
+        if self.padding == "valid":
+            return (0, 0), (0, 0)
+        if self.padding != "same" or self.stride != (1, 1):
+            raise ValueError(
+                f"padding is {self.padding!r} with stride {self.stride}; expected numbers, 'valid', "
+                "or 'same' with stride 1."
+            )
+        spare = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+        first = spare[0] // 2, spare[1] // 2
+        return first, (spare[0] - first[0], spare[1] - first[1])
+
+    def output_shape(self, height: int, width: int) -> Pair:
+        """(OH, OW) for images of this size; ValueError where they are smaller than the filters."""
+        found = []
+        for axis, size in enumerate((height, width)):
+            padded = size + self._edges[0][axis] + self._edges[1][axis]
+            extent = self.dilation[axis] * (self.kernel_size[axis] - 1) + 1
+            if padded < extent:
+                raise ValueError(
+                    f"{self} got images of {height} x {width}; with the padding they are smaller "
+                    f"than its filters, which span {extent} along axis {axis + 2}."
+                )
+            found.append((padded - extent) // self.stride[axis] + 1)
+        return found[0], found[1]
+
+    def forward(self, x: ArrayLike) -> np.ndarray:
+        """out (N, K, OH, OW) for x (N, C, H, W)."""
+        x = channels_last(x, self.dtype, "x")
+        N, H, W, C = x.shape
+        if self.in_channels != C:
+            raise ValueError(
+                f"{self} got x of shape {(N, C, H, W)}; expected (N, {self.in_channels}, H, W)."
+            )
+        out = np.empty((N, *self.output_shape(H, W), self.out_channels), self.dtype)
+        b = self.b if self.bias else np.empty(0, self.dtype)
+        relu = self.activation == "relu"
+        ops.conv2d_forward(
+            x, self.W, b, self.stride, self._edges[0], self.dilation, self.groups, relu, out
+        )
+        self.x, self._out = x, out
+        return channels_first(out)
+
+    def backward(self, dout: ArrayLike) -> np.ndarray:
+        """dx (N, C, H, W) for dout (N, K, OH, OW); sets dW and db."""
+        x, out = required(self.x, self), required(self._out, self)
+        d = channels_last(dout, self.dtype, "dout")
+        if d.shape != out.shape:
+            raise ValueError(
+                f"{self} got dout of shape {channels_first(d).shape}; "
+                f"expected {channels_first(out).shape}."
+            )
+        if self.activation == "relu":
+            d = np.where(out > 0, d, self.dtype.type(0))
+        self.dW = np.empty_like(self.W)
+        self.db = np.empty(self.out_channels if self.bias else 0, self.dtype)
+        place = self.stride, self._edges[0], self.dilation, self.groups
+        ops.conv2d_backward_weights(x, d, *place, self.dW, self.db)
+        dx = np.empty_like(x)
+        ops.conv2d_backward_data(self.W, d, *place, dx)
+        return channels_first(dx)
+
+
+def pair(value: Any, name: str, low: int = 1) -> Pair:
+    """An int or two of them, one for each axis, as two."""
+    values = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    if len(values) != 2 or any(
+        isinstance(v, bool) or not isinstance(v, int | np.integer) for v in values
+    ):
+        raise TypeError(f"{name} is {value!r}; expected an int or two, one for each axis.")
+    if min(values) < low:
+        raise ValueError(f"{name} is {value!r}; expected numbers of {low} or more.")
+    return int(values[0]), int(values[1])
