@@ -96,8 +96,8 @@ class Conv2D(Layer):
             return (0, 0), (0, 0)
         if self.padding != "same" or self.stride != (1, 1):
             raise ValueError(
-                f"padding is {self.padding!r} with stride {self.stride}; expected numbers, 'valid', "
-                "or 'same' with stride 1."
+                f"padding is {self.padding!r} with stride {self.stride}; expected numbers, "
+                "'valid', or 'same' with stride 1."
             )
         spare = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
         first = spare[0] // 2, spare[1] // 2
