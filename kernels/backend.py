@@ -17,9 +17,9 @@ BACKENDS = ("numba", "numpy")
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
     "activation", "attention", "batchnorm", "cin", "coalesce", "coalesce_fields", "convolution",
-    "cross", "dense", "dropout", "embedding", "entries", "field_values", "fields", "fusion",
-    "gather", "interaction", "isotonic", "layernorm", "loss", "matmul", "metrics", "mlp",
-    "optimizer", "scaling", "sparse", "strings",
+    "convolution_data", "convolution_weights", "cross", "dense", "dropout", "embedding", "entries",
+    "field_values", "fields", "fusion", "gather", "interaction", "isotonic", "layernorm", "loss",
+    "matmul", "metrics", "mlp", "optimizer", "scaling", "sparse", "strings", "winograd",
 )  # fmt: skip
 
 

@@ -105,8 +105,7 @@ def _compiled(vectors: int, each: bool) -> Any:
         for i in range(ROWS):
             with builder.if_then(is_row[i]):
                 for j in range(vectors):
-                    below = builder.fcmp_ordered("<", sums[i, j], v.zero)  # NaN is not, and stays
-                    value = builder.select(builder.and_(v.spread(relu), below), v.zero, sums[i, j])
+                    value = v.positive(sums[i, j], relu)
                     v.store_masked(value, targets[i], j * v.lanes, masks[j])
         return context.get_dummy_value()
 

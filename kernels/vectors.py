@@ -98,6 +98,12 @@ class Vectors:
         """a b + c, rounded once."""
         return self.call("fma", self.type, [a, b, c])
 
+    def positive(self, value: Any, wanted: Any) -> Any:
+        """max(0, value) if ``wanted``, else value; NaN stays."""
+        below = self.builder.fcmp_ordered("<", value, self.zero)
+        clipped = self.builder.and_(self.spread(wanted), below)
+        return self.builder.select(clipped, self.zero, value)
+
     def first(self, count: Any) -> Any:
         """The mask of the first ``count`` lanes."""
         numbers = ir.Constant(ir.VectorType(I64, self.lanes), list(range(self.lanes)))
