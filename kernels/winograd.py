@@ -1,8 +1,10 @@
 """Convolution with 3 x 3 filters and stride 1 by Winograd's F(m x m, 3 x 3), m = 2 or 4.
 
 It takes 2.25 or 4 times fewer multiplications (Lavin & Gray 2016; kernels/winograd_transforms.py).
-A unit is some tiles of one image or of several: their transformed inputs V (a^2, tiles, C), with
-a = m + 2, meet the transformed filters U (a^2, C, K) in a^2 products of matrices.
+A unit is some tiles of one image or of several: their transformed inputs V (tiles, a^2, C), with
+a = m + 2, meet the transformed filters U (a^2, C, K) in a^2 products of matrices. Rows that a tile's
+transform reads or writes together are an odd number of cache lines apart (see ``spaced``): at
+powers of two they would push each other out of the first-level cache, at three times the cost.
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .convolution_weights import add_pixels, join_weights
+from .convolution_weights import JOINED, add_pixels, join_weights
 from .dense import SMALL, pieces
-from .jit import jit
+from .jit import jit, set_task_size
 from .patches import copy_padded, pack_block, product, rounded, unit_place
 from .tile import ROWS
 from .vectors import at, lanes
@@ -33,15 +35,22 @@ KERNELS = ("winograd_forward", "winograd_backward_data", "winograd_backward_weig
 
 CACHED = 1 << 18  # numbers of a unit's transformed inputs and outputs
 TILES = 128  # at most so many tiles in a unit
-CHUNKS = 16  # at most so many sums of dU beside each other
-PARTIAL = 1 << 20  # numbers in the sums of all chunks together
+CHUNKS = 16  # at most so many sums of dW beside each other
+PARTIAL = 1 << 21  # numbers in the sums of all chunks together
+SUMS = 1 << 18  # numbers of a task's own sums, transformed
+
+
+@jit(inline=True)
+def spaced(n, vector):  # type: ignore[no-untyped-def]
+    """n rounded up to an odd number of vectors."""
+    return (pieces(n, vector) // 2 * 2 + 1) * vector
 
 
 @jit(inline=True)
 def _unit_size(N, TH, TW, numbers):  # type: ignore[no-untyped-def]
     """(images, rows of tiles) of a unit; ``numbers`` belong to one tile."""
     tiles = max(32, min(TILES, CACHED // numbers))
-    if TH * TW > tiles:
+    if tiles < TH * TW:
         return 1, pieces(TH, pieces(TH * TW, tiles))
     return pieces(N, pieces(N, tiles // (TH * TW))), TH
 
@@ -61,39 +70,38 @@ def _input_of_tiles(x, place, m, TW, padding):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _transform_inputs(m, held, images, rows, TW, C, V):  # type: ignore[no-untyped-def]
-    """V (a^2, tiles, Cp) = B^T d B of every tile."""
-    _, tiles, Cp = V.shape
-    HS, WS, out = rows * m + 2, TW * m + 2, V.reshape(-1)
-    step, vector = tiles * Cp, lanes(V)
+    """V (tiles, a^2, Cs) = B^T d B of every tile."""
+    tiles, places, Cs = V.shape
+    HS, WS, out, vector = rows * m + 2, TW * m + 2, V.reshape(-1), lanes(V)
     for tile in range(tiles):
         image, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
         first = ((image * HS + th * m) * WS + tw * m) * C
         for c in range(0, C, vector):
-            source, target = at(held, first + c), at(out, tile * Cp + c)
+            source, target = at(held, first + c), at(out, tile * places * Cs + c)
             if m == 2:
-                inputs_2(source, WS * C, C, target, 4 * step, step)
+                inputs_2(source, WS * C, C, target, 4 * Cs, Cs)
             else:
-                inputs_4(source, WS * C, C, target, 6 * step, step)
+                inputs_4(source, WS * C, C, target, 6 * Cs, Cs)
 
 
 @jit(apart=True)
 def _transform_outputs(m, M, place, start, relu, out):  # type: ignore[no-untyped-def]
-    """out = A^T Y A of every tile's products M (a^2, tiles, Kp), plus the bias."""
-    _, tiles, Kp = M.shape
+    """out = A^T Y A of every tile's products M (tiles, a^2, Ks), plus the bias."""
+    tiles, places, Ks = M.shape
     _, OH, OW, K = out.shape
     image, _, row, rows = place
-    TW, step, vector = pieces(OW, m), tiles * Kp, lanes(out)
+    TW, vector = pieces(OW, m), lanes(out)
     flat, result = M.reshape(-1), out.reshape(-1)
     for tile in range(tiles):
         i, h, w = image + tile // (rows * TW), (row + tile // TW % rows) * m, tile % TW * m
         first = ((i * OH + h) * OW + w) * K
         for k in range(0, K, vector):
-            source, target = at(flat, tile * Kp + k), at(result, first + k)
+            source, target = at(flat, tile * places * Ks + k), at(result, first + k)
             if m == 2:
-                outputs_2(source, 4 * step, step, target, OW * K, K, at(start, k), relu, OH - h,
+                outputs_2(source, 4 * Ks, Ks, target, OW * K, K, at(start, k), relu, OH - h,
                           OW - w, K - k)  # fmt: skip
             else:
-                outputs_4(source, 6 * step, step, target, OW * K, K, at(start, k), relu, OH - h,
+                outputs_4(source, 6 * Ks, Ks, target, OW * K, K, at(start, k), relu, OH - h,
                           OW - w, K - k)  # fmt: skip
 
 
@@ -104,35 +112,35 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
     place = unit_place(unit, size[0], size[1], N, pieces(OH, m))
     images, rows = place[1], place[3]
     tiles, vector, places = images * rows * TW, lanes(out), (m + 2) * (m + 2)
-    Cp, Kp, block = rounded(C, vector), rounded(K, vector), 2 * vector
-    V, M = np.empty((places, tiles, Cp), x.dtype), np.empty((places, tiles, Kp), x.dtype)
+    Cs, Ks, Kp, block = spaced(C, vector), spaced(K, vector), rounded(K, vector), 2 * vector
+    V, M = np.empty((tiles, places, Cs), x.dtype), np.empty((tiles, places, Ks), x.dtype)
     held = _input_of_tiles(x, place, m, TW, padding)
     _transform_inputs(m, held, images, rows, TW, C, V)
     most = rounded(tiles, ROWS) + ROWS
     sources, targets = np.zeros(most, np.int64), np.zeros(most, np.int64)
     for tile in range(tiles):
-        sources[tile], targets[tile] = tile * Cp, tile * Kp
+        sources[tile], targets[tile] = tile * places * Cs, tile * places * Ks
     steps, zero = np.arange(C), np.zeros(block, x.dtype)
     flat, result, packed = V.reshape(-1), M.reshape(-1), U.reshape(-1)
     for i in range(places):
         for k in range(0, Kp, block):
             width = min(block, Kp - k)
             product(
-                flat, i * tiles * Cp, sources, tiles, steps, packed, i * C * Kp + k * C, width,
-                zero, False, False, result, i * tiles * Kp + k, targets, width,
+                flat, i * Cs, sources, tiles, steps, packed, i * U.shape[1] + k * C, width, zero,
+                False, False, result, i * Ks + k, targets, width,
             )  # fmt: skip
     _transform_outputs(m, M, place, start, relu, out)
 
 
 @jit(apart=True)
-def _transform_filters(task, m, W, turned, U):  # type: ignore[no-untyped-def]
-    """One block of columns of U (a^2, C, Kp in blocks) = G g G^T of the filters.
+def _transform_filters(task, m, W, turned, C, U):  # type: ignore[no-untyped-def]
+    """One block of columns of U (a^2, C Kp in blocks) = G g G^T of the filters.
 
     ``turned``: filters from outputs to inputs, with both axes of each turned round.
     """
-    places, C, Kp = U.shape
     columns = W.shape[1] if turned else W.shape[0]
-    vector, step = lanes(U), C * Kp
+    vector, step = lanes(U), U.shape[1]
+    Kp = rounded(columns, vector)
     block = 2 * vector
     width = min(block, Kp - task * block)
     taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
@@ -163,7 +171,7 @@ def _convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[no-untype
     N, OH, OW, K = out.shape
     C, vector = x.shape[3], lanes(out)
     Kp = rounded(K, vector)
-    U = np.empty(((m + 2) * (m + 2), C, Kp), W.dtype)
+    U = np.empty(((m + 2) * (m + 2), spaced(C * Kp, vector)), W.dtype)
     start = np.zeros(Kp + vector, W.dtype)
     for k in range(b.size):
         start[k] = b[k]
@@ -172,12 +180,12 @@ def _convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[no-untype
     units, blocks = pieces(N, size[0]) * pieces(TH, size[1]), pieces(K, 2 * vector)
     if _small(out, C):
         for task in range(blocks):
-            _transform_filters(task, m, W, turned, U)
+            _transform_filters(task, m, W, turned, C, U)
         for unit in range(units):
             _forward_unit(unit, size, m, x, U, start, padding, relu, out)
     else:
         for task in prange(blocks):  # each task owns a block of columns of U
-            _transform_filters(np.int64(task), m, W, turned, U)
+            _transform_filters(np.int64(task), m, W, turned, C, U)
         for unit in prange(units):  # each unit owns its pixels of out
             _forward_unit(np.int64(unit), size, m, x, U, start, padding, relu, out)
 
@@ -197,11 +205,11 @@ def winograd_backward_data(m, W, dout, padding, dx):  # type: ignore[no-untyped-
 
 @jit(apart=True)
 def _transform_gradients(m, dout, place, D):  # type: ignore[no-untyped-def]
-    """D (a^2, tiles, Kp) = A dY A^T of every tile."""
-    _, tiles, Kp = D.shape
-    _, OH, OW, K = dout.shape
+    """D (tiles, a^2, Ks) = A dY A^T of every tile."""
+    tiles, places, Ks = D.shape
+    _, _OH, OW, K = dout.shape
     image, images, row, rows = place
-    TW, step, vector = pieces(OW, m), tiles * Kp, lanes(D)
+    TW, vector = pieces(OW, m), lanes(D)
     HS, WS, out = rows * m, TW * m, D.reshape(-1)
     held = np.zeros(images * HS * WS * K + vector, D.dtype)
     own = held[: images * HS * WS * K].reshape((images, HS, WS, K))
@@ -210,57 +218,56 @@ def _transform_gradients(m, dout, place, D):  # type: ignore[no-untyped-def]
         i, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
         first = ((i * HS + th * m) * WS + tw * m) * K
         for k in range(0, K, vector):
-            source, target = at(held, first + k), at(out, tile * Kp + k)
+            source, target = at(held, first + k), at(out, tile * places * Ks + k)
             if m == 2:
-                gradients_2(source, WS * K, K, target, 4 * step, step)
+                gradients_2(source, WS * K, K, target, 4 * Ks, Ks)
             else:
-                gradients_4(source, WS * K, K, target, 6 * step, step)
+                gradients_4(source, WS * K, K, target, 6 * Ks, Ks)
 
 
 @jit(apart=True)
-def _weights_chunk(chunk, chunks, size, m, x, dout, padding, sums, bias_sums):  # type: ignore[no-untyped-def]
-    """sums (a^2, Cp, Kp) = the sum over the chunk's tiles of V^T D; bias_sums (K,) that of dout."""
+def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # type: ignore[no-untyped-def]
+    """One chunk's sum over its tiles of V^T D for some columns, turned into filters (9 C, Kp)."""
+    chunks, width = cut
     N, OH, OW, K = dout.shape
     C, TH, TW = x.shape[3], pieces(OH, m), pieces(OW, m)
-    places, Cp, Kp = sums.shape
-    block = 2 * lanes(sums)
+    vector, places = lanes(dout), (m + 2) * (m + 2)
+    Kp, Cs, Ks, block = filters.shape[3], spaced(C, vector), spaced(K, vector), 2 * vector
+    chunk, start = task % chunks, task // chunks * width
+    width = min(width, Kp - start)
+    Ws = spaced(width, vector)
+    sums = np.empty(places * (C * Ws + vector), dout.dtype)
+    step = C * Ws + vector * (1 - C * Ws // vector % 2)
     rows_of = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
     targets = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
     for c in range(C):
-        rows_of[c], targets[c] = c, c * Kp
-    zero, wide = np.zeros(block, sums.dtype), np.empty(K * pieces(64, K), sums.dtype)
+        rows_of[c], targets[c] = c, c * Ws
+    zero, wide = np.zeros(block, dout.dtype), np.empty(K * pieces(64, K), dout.dtype)
     units = pieces(N, size[0]) * pieces(TH, size[1])
-    first, result = units * chunk // chunks, sums.reshape(-1)
+    first = units * chunk // chunks
     for unit in range(first, units * (chunk + 1) // chunks):
         place = unit_place(unit, size[0], size[1], N, TH)
         image, images, row, rows = place
         tiles = images * rows * TW
-        V, D = np.empty((places, tiles, Cp), x.dtype), np.empty((places, tiles, Kp), x.dtype)
+        V, D = np.empty((tiles, places, Cs), x.dtype), np.empty((tiles, places, Ks), x.dtype)
         _transform_inputs(m, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
         _transform_gradients(m, dout, place, D)
-        if bias_sums.size:
+        if start == 0 and bias_sums.size:
             pixels = images * min(rows * m, OH - row * m) * OW
-            add_pixels(dout.reshape(-1), (image * OH + row * m) * OW * K, pixels, wide, bias_sums,
-                       unit > first)  # fmt: skip
-        steps, left, right = np.arange(tiles) * Cp, V.reshape(-1), D.reshape(-1)
+            add_pixels(dout.reshape(-1), (image * OH + row * m) * OW * K, pixels, wide,
+                       bias_sums[chunk], unit > first)  # fmt: skip
+        steps, left, right = np.arange(tiles) * (places * Cs), V.reshape(-1), D.reshape(-1)
         for i in range(places):
-            for k in range(0, Kp, block):
+            for k in range(0, width, block):
                 product(
-                    left, i * tiles * Cp, rows_of, C, steps, right, i * tiles * Kp + k, Kp, zero,
-                    unit > first, False, result, i * Cp * Kp + k, targets, min(block, Kp - k),
+                    left, i * Cs, rows_of, C, steps, right, i * Ks + start + k, places * Ks, zero,
+                    unit > first, False, sums, i * step + k, targets, min(block, width - k),
                 )  # fmt: skip
-
-
-@jit(apart=True)
-def _transform_sums(c, m, sums, out):  # type: ignore[no-untyped-def]
-    """out (chunks, 1, 9 C, Kp) = G^T S G of channel c of every chunk's sums."""
-    chunks, _, Cp, Kp = sums.shape
-    C, step, vector = out.shape[2] // 9, Cp * Kp, lanes(out)
-    flat, result = sums.reshape(-1), out.reshape(-1)
-    for chunk in range(chunks):
-        for k in range(0, Kp, vector):
-            source = at(flat, chunk * sums[0].size + c * Kp + k)
-            target = at(result, (chunk * 9 * C + c) * Kp + k)
+    result = filters.reshape(-1)
+    for c in range(C):
+        for k in range(0, width, vector):
+            source = at(sums, c * Ws + k)
+            target = at(result, (chunk * 9 * C + c) * Kp + start + k)
             if m == 2:
                 dfilters_2(source, 4 * step, step, target, 3 * C * Kp, C * Kp)
             else:
@@ -272,28 +279,26 @@ def winograd_backward_weights(m, x, dout, padding, dW, db):  # type: ignore[no-u
     """dW (K, C, 3, 3) and db (K,), or (0,) for none, from x and dout."""
     N, OH, OW, K = dout.shape
     C, vector, places = x.shape[3], lanes(dW), (m + 2) * (m + 2)
-    Cp, Kp = rounded(C, vector), rounded(K, vector)
-    TH, TW = pieces(OH, m), pieces(OW, m)
+    Kp, TH, TW = rounded(K, vector), pieces(OH, m), pieces(OW, m)
     size = _unit_size(N, TH, TW, places * (C + K))
     units = pieces(N, size[0]) * pieces(TH, size[1])
-    chunks = max(1, min(units, CHUNKS, PARTIAL // (places * Cp * Kp)))
-    sums = np.empty((chunks, places, Cp, Kp), dW.dtype)
+    chunks = max(1, min(units, CHUNKS, PARTIAL // (9 * C * Kp)))
+    # fewer columns at a time where the sums would not stay in cache; inputs are transformed again
+    width = min(Kp, max(4 * vector, rounded(SUMS // (places * C), 2 * vector)))
+    parts = pieces(Kp, width)
     filters = np.empty((chunks, 1, 9 * C, Kp), dW.dtype)
-    bias_sums = np.empty((chunks, K if db.size else 0), dW.dtype)
-    joins = pieces(C, 16)
+    bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
+    cut, joins = (chunks, width), pieces(C, JOINED)
     if _small(dout, C):
-        for chunk in range(chunks):
-            _weights_chunk(chunk, chunks, size, m, x, dout, padding, sums[chunk], bias_sums[chunk])
-        for c in range(C):
-            _transform_sums(c, m, sums, filters)
+        for task in range(chunks * parts):
+            _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums)
         for task in range(joins):
             join_weights(task, filters, dW)
     else:
-        for chunk in prange(chunks):  # each task owns a chunk's sums
-            _weights_chunk(np.int64(chunk), chunks, size, m, x, dout, padding, sums[chunk],
-                           bias_sums[chunk])  # fmt: skip
-        for c in prange(C):  # each task owns a channel's filters
-            _transform_sums(np.int64(c), m, sums, filters)
+        before = set_task_size(1)
+        for task in prange(chunks * parts):  # each task owns a chunk's sums of some columns
+            _weights_task(np.int64(task), cut, size, m, x, dout, padding, filters, bias_sums)
+        set_task_size(before)
         for task in prange(joins):  # each task owns some channels of dW
             join_weights(np.int64(task), filters, dW)
     for k in range(db.size):
