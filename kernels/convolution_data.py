@@ -11,7 +11,16 @@ from numba import prange
 
 from .dense import SMALL, pieces
 from .jit import jit
-from .patches import copy_padded, fill_places, pack_block, product, rounded, unit_place, unit_size
+from .patches import (
+    column_block,
+    copy_unit,
+    fill_places,
+    pack_block,
+    product,
+    rounded,
+    unit_place,
+    unit_size,
+)
 from .tile import ROWS
 from .vectors import lanes
 
@@ -42,7 +51,7 @@ def _first_and_stop(phase, stride, padding, size, low, high):  # type: ignore[no
 
 @jit(apart=True)
 def _backward_unit(
-    unit, size, packed, starts, steps, dout, stride, padding, reach, groups, direct, dx
+    unit, size, packed, starts, steps, dout, stride, padding, reach, groups, each, direct, dx
 ):  # type: ignore[no-untyped-def]
     """A unit's pixels of dx; rows and columns are counted in steps of the stride."""
     N, H, W, C = dx.shape
@@ -57,14 +66,13 @@ def _backward_unit(
     source, first, HS, WS = dout.reshape(-1), (image * OH + row) * OW * K, OH, OW
     if not direct:
         HS, WS = rows + reach[0], QW + reach[1]
-        held = np.empty((images, HS, WS, K), dout.dtype)
-        copy_padded(dout, image, images, low + row - reach[0], HS, left - reach[1], WS, held)
-        source, first = held.reshape(-1), 0
+        top = low + row - reach[0]
+        source, first = copy_unit(dout, image, images, top, HS, left - reach[1], WS), 0
     most = rounded(images * rows * QW, ROWS) + ROWS
     pixels, places = np.empty(most, np.int64), np.empty(most, np.int64)
     result, vector = dx.reshape(-1), lanes(dx)
-    block, Cp = 2 * vector, rounded(Cg, vector)
-    start = np.zeros(block, dx.dtype)
+    Cp, start = rounded(Cg, vector), np.zeros(2 * vector, dx.dtype)
+    depth = 1 if each else Kg
     for phase in range(starts.size - 1):
         ph, pw = phase // stride[1], phase % stride[1]
         top, bottom = _first_and_stop(ph, stride[0], padding[0], H, low + row, low + row + rows)
@@ -85,14 +93,16 @@ def _backward_unit(
             for i in range(n):
                 result[places[i] : places[i] + C] = 0
             continue
-        own = steps[starts[phase] * Kg : starts[phase + 1] * Kg]
+        own = steps[starts[phase] * depth : starts[phase + 1] * depth]
         for g in range(groups):
-            for c in range(0, Cg, block):
-                # a phase's filters of all groups lie together, see conv2d_backward_data
-                b0 = (starts[phase] * groups + taps * g) * Cp * Kg + c * own.size
+            # a phase's filters of all groups lie together, see conv2d_backward_data
+            filters = (starts[phase] * groups + taps * g) * Cp * depth
+            for c in range(0, Cg, vector if each else 2 * vector):
+                columns, before, width = column_block(c, Cg, each, vector)
                 product(
-                    source, first + g * Kg, pixels, n, own, packed, b0, min(block, Cp - c), start,
-                    False, False, result, g * Cg + c, places, min(block, Cg - c),
+                    source, first + (c if each else g * Kg), pixels, n, own, packed,
+                    filters + before * own.size + c - before, width, start, False, False, result,
+                    g * Cg + c, places, columns, each,
                 )  # fmt: skip
 
 
@@ -101,13 +111,16 @@ def conv2d_backward_data(W, dout, stride, padding, dilation, groups, dx):  # typ
     """dx (N, H, W, C) from dout (N, OH, OW, K)."""
     N, H, width, C = dx.shape
     _, OH, OW, K = dout.shape
-    _, Cg, KH, KW = W.shape
-    Kg, T = K // groups, KH * KW
+    KH, KW = W.shape[2:]
+    each = groups == C and groups == K
+    G, T = 1 if each else groups, KH * KW
+    Cg, Kg = C // G, 1 if each else K // G  # columns and depth of a group's product
     reach = (KH - 1) * dilation[0] // stride[0], (KW - 1) * dilation[1] // stride[1]
     low, left = padding[0] // stride[0], padding[1] // stride[1]
     QH = (H - 1 + padding[0]) // stride[0] + 1 - low
     QW = (width - 1 + padding[1]) // stride[1] + 1 - left
-    direct = reach[0] + reach[1] + low + left == 0 and QH <= OH and QW <= OW
+    inside = reach[0] + reach[1] + low + left == 0 and QH <= OH and QW <= OW
+    direct = inside and not (each and K % lanes(dx))
     taps, starts = _phases(KH, KW, stride, dilation)
     WS = OW if direct else QW + reach[1]
     steps = np.empty(T * Kg, np.int64)
@@ -117,25 +130,26 @@ def conv2d_backward_data(W, dout, stride, padding, dilation, groups, dx):  # typ
         for k in range(Kg):
             steps[t * Kg + k] = (h * WS + w) * K + k
     flat, vector = W.reshape(-1), lanes(dx)
-    Cp, blocks = rounded(Cg, vector), groups * pieces(Cg, 2 * vector)
-    packed = np.empty(groups * Cp * T * Kg, W.dtype)
+    Cp, blocks = rounded(Cg, vector), G * pieces(Cg, 2 * vector)
+    packed = np.empty(G * Cp * T * Kg, W.dtype)
     size = unit_size(N, QH, QW, K)
     units = pieces(N, size[0]) * pieces(QH, size[1])
+    depth_step = W.shape[1] * T
     small = N * OH * OW * W.size < SMALL
     for phase in range(starts.size - 1):
         own = taps[starts[phase] : starts[phase + 1]]
-        part = packed[starts[phase] * groups * Cp * Kg : starts[phase + 1] * groups * Cp * Kg]
+        part = packed[starts[phase] * G * Cp * Kg : starts[phase + 1] * G * Cp * Kg]
         if small:
             for task in range(blocks):
-                pack_block(task, flat, groups, Cg, T, Kg, Cg * T, own, part)
+                pack_block(task, flat, G, Cg, T, Kg, depth_step, own, part)
         else:
             for task in prange(blocks):  # each task owns one block's place
-                pack_block(np.int64(task), flat, groups, Cg, T, Kg, Cg * T, own, part)
+                pack_block(np.int64(task), flat, G, Cg, T, Kg, depth_step, own, part)
     if small:
         for unit in range(units):
-            _backward_unit(unit, size, packed, starts, steps, dout, stride, padding, reach, groups,
-                           direct, dx)  # fmt: skip
+            _backward_unit(unit, size, packed, starts, steps, dout, stride, padding, reach, G,
+                           each, direct, dx)  # fmt: skip
     else:
         for unit in prange(units):  # each unit owns its pixels of dx
             _backward_unit(np.int64(unit), size, packed, starts, steps, dout, stride, padding,
-                           reach, groups, direct, dx)  # fmt: skip
+                           reach, G, each, direct, dx)  # fmt: skip

@@ -57,14 +57,14 @@ def add_pixels(x, first, n, wide, sums, add):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _weights_task(
-    task, cut, size, x, dout, steps, stride, padding, extent, groups, direct, sums, bias_sums
+    task, cut, size, x, dout, steps, stride, padding, extent, each, direct, sums, bias_sums
 ):  # type: ignore[no-untyped-def]
     """One chunk's sums of dW, for some blocks of columns; sums (chunks, G, T C / G, Kp)."""
     chunks, parts = cut
     chunk, part = task // parts, task % parts
     N, OH, OW, K = dout.shape
-    C, Kg, Kp = x.shape[3], K // groups, sums.shape[3]
-    n_steps = sums.shape[2]
+    _, groups, n_steps, Kp = sums.shape
+    C, Kg = x.shape[3], K // groups
     WS = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
     units = pieces(N, size[0]) * pieces(OH, size[1])
     pixels = np.empty(size[0] * size[1] * OW + 2 * ROWS, np.int64)
@@ -72,10 +72,9 @@ def _weights_task(
     for i in range(steps.size):
         places[i] = i * Kp
     result, vector = sums.reshape(-1), lanes(sums)
-    block = 2 * vector
+    block = vector if each else 2 * vector
     blocks = pieces(Kg, block)
-    total = groups * blocks
-    start = np.zeros(block, sums.dtype)
+    total, start = groups * blocks, np.zeros(block, sums.dtype)
     wide = np.empty(K * pieces(64, K), sums.dtype)
     first_unit, last_unit = units * chunk // chunks, units * (chunk + 1) // chunks
     for unit in range(first_unit, last_unit):
@@ -86,7 +85,9 @@ def _weights_task(
         d, d0 = dout.reshape(-1), (image * OH + row) * OW * K
         if part == 0 and bias_sums.size:
             add_pixels(d, d0, n, wide, bias_sums[chunk], unit > first_unit)
-        if d0 + n * K == d.size and K % vector:  # the tile reads whole vectors, here behind the end
+        if (
+            d0 + n * K == d.size and Kg % vector
+        ):  # the tile reads whole vectors, here behind the end
             held = np.empty(n * K + block, d.dtype)
             for i in range(n * K):
                 held[i] = d[d0 + i]
@@ -97,16 +98,16 @@ def _weights_task(
             for j in range(total * part // parts, total * (part + 1) // parts):
                 g, k = j // blocks, j % blocks * block
                 product(
-                    source, first + g * (C // groups), steps, n_steps, own, d,
+                    source, first + (k if each else g * (C // groups)), steps, n_steps, own, d,
                     d0 + p * K + g * Kg + k, K, start, add, False, result,
-                    (chunk * groups + g) * n_steps * Kp + k, places, min(block, Kp - k),
+                    (chunk * groups + g) * n_steps * Kp + k, places, min(block, Kp - k), each,
                 )  # fmt: skip
 
 
 @jit(apart=True)
 def join_weights(task, sums, dW):  # type: ignore[no-untyped-def]
     """The sum over the chunks, in their order, of some channels of a group's filters, as in dW."""
-    chunks, groups, n_steps, Kp = sums.shape
+    chunks, groups, _, Kp = sums.shape
     K, Cg, KH, KW = dW.shape
     T, Kg, parts = KH * KW, K // groups, pieces(Cg, JOINED)
     g, first = task // parts, task % parts * JOINED
@@ -132,9 +133,11 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     """dW (K, C / G, KH, KW) and db (K,), or (0,) for none, from x and dout."""
     N, OH, OW, K = dout.shape
     _, Cg, KH, KW = dW.shape
-    C, Kg, T = x.shape[3], K // groups, KH * KW
-    extent = extent_of(dW, dilation)
-    direct = is_direct(x, OH, OW, stride, padding, extent)
+    C, T, extent = x.shape[3], KH * KW, extent_of(dW, dilation)
+    each = groups == C and groups == K  # one filter for each channel: a product by elements
+    G = 1 if each else groups
+    Kg = K // G
+    direct = is_direct(x, OH, OW, stride, padding, extent, each)
     n_steps, vector = T * Cg, lanes(dW)
     steps = np.zeros(rounded(n_steps, ROWS) + ROWS, np.int64)
     width = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
@@ -142,14 +145,14 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     Kp = rounded(Kg, vector)
     size = unit_size(N, OH, OW, C * stride[0] * stride[1])
     units = pieces(N, size[0]) * pieces(OH, size[1])
-    chunks = max(1, min(units, CHUNKS, PARTIAL // (groups * n_steps * Kp)))
-    parts = max(1, min(groups * pieces(Kg, 2 * vector), PARTS // chunks))
-    sums = np.empty((chunks, groups, n_steps, Kp), dW.dtype)
+    chunks = max(1, min(units, CHUNKS, PARTIAL // (G * n_steps * Kp)))
+    parts = max(1, min(G * pieces(Kg, 2 * vector), PARTS // chunks))
+    sums = np.empty((chunks, G, n_steps, Kp), dW.dtype)
     bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
-    cut, joins = (chunks, parts), groups * pieces(Cg, JOINED)
+    cut, joins = (chunks, parts), G * pieces(Cg, JOINED)
     if N * OH * OW * dW.size < SMALL:
         for task in range(chunks * parts):
-            _weights_task(task, cut, size, x, dout, steps, stride, padding, extent, groups, direct,
+            _weights_task(task, cut, size, x, dout, steps, stride, padding, extent, each, direct,
                           sums, bias_sums)  # fmt: skip
         for task in range(joins):
             join_weights(task, sums, dW)
@@ -157,7 +160,7 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
         before = set_task_size(1)
         for task in prange(chunks * parts):  # each task owns a chunk's sums of some columns
             _weights_task(np.int64(task), cut, size, x, dout, steps, stride, padding, extent,
-                          groups, direct, sums, bias_sums)  # fmt: skip
+                          each, direct, sums, bias_sums)  # fmt: skip
         set_task_size(before)
         for task in prange(joins):  # each task owns some channels of a group's filters
             join_weights(np.int64(task), sums, dW)

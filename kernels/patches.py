@@ -11,7 +11,7 @@ import numpy as np
 
 from .dense import pieces
 from .jit import jit
-from .tile import ROWS, tile_one, tile_two
+from .tile import ROWS, tile_each, tile_one, tile_two
 from .vectors import at, lanes
 
 CACHED = 65536  # numbers of a unit's input: they stay in the second-level cache
@@ -82,18 +82,32 @@ def copy_padded(x, image, images, row, rows, column, columns, out):  # type: ign
 
 
 @jit(apart=True)
-def product(a, a0, rows, n, steps, b, b0, stride, start, add, relu, out, out0, places, columns):  # type: ignore[no-untyped-def]
-    """The tile over all n rows, for at most two vectors of columns."""
+def product(
+    a, a0, rows, n, steps, b, b0, stride, start, add, relu, out, out0, places, columns, each
+):  # type: ignore[no-untyped-def]
+    """The tile over all n rows, for at most two vectors of columns; one where ``each``."""
     two = columns > lanes(out)
     left, right, target = at(a, a0), at(b, b0), at(out, out0)
     for i in range(0, n, ROWS):
         valid = min(ROWS, n - i)
-        if two:
+        if each:
+            tile_each(left, at(rows, i), at(steps, 0), steps.size, right, stride, at(start, 0), add,
+                      relu, target, at(places, i), valid, columns)  # fmt: skip
+        elif two:
             tile_two(left, at(rows, i), at(steps, 0), steps.size, right, stride, at(start, 0), add,
                      relu, target, at(places, i), valid, columns)  # fmt: skip
         else:
             tile_one(left, at(rows, i), at(steps, 0), steps.size, right, stride, at(start, 0), add,
                      relu, target, at(places, i), valid, columns)  # fmt: skip
+
+
+@jit(inline=True)
+def column_block(k, columns, each, vector):  # type: ignore[no-untyped-def]
+    """(columns of the product from k on, first column and width of the packed block it is in)."""
+    block = 2 * vector
+    before = k // block * block
+    width = min(block, rounded(columns - before, vector))
+    return min(vector if each else block, columns - k), before, width
 
 
 @jit(apart=True)
@@ -131,11 +145,12 @@ def filter_steps(taps, KW, dilation, width, C, depth, steps):  # type: ignore[no
 
 
 @jit(inline=True)
-def is_direct(x, OH, OW, stride, padding, extent):  # type: ignore[no-untyped-def]
-    """Whether filters never reach over the image, so that x serves as it is."""
+def is_direct(x, OH, OW, stride, padding, extent, each):  # type: ignore[no-untyped-def]
+    """Whether x serves as it is: filters never reach over the image, nor vectors over x's end."""
     height, width = (OH - 1) * stride[0] + extent[0], (OW - 1) * stride[1] + extent[1]
     inside = height <= x.shape[1] and width <= x.shape[2]
-    return padding[0] == 0 and padding[1] == 0 and inside
+    whole = not each or x.shape[3] % lanes(x) == 0
+    return padding[0] == 0 and padding[1] == 0 and inside and whole
 
 
 @jit(apart=True)
@@ -147,9 +162,19 @@ def input_unit(x, place, OW, stride, padding, extent, direct):  # type: ignore[n
     if direct:
         return x.reshape(-1), (image * H + top) * W * C, H
     HS, WS = (rows - 1) * stride[0] + extent[0], (OW - 1) * stride[1] + extent[1]
-    out = np.empty((images, HS, WS, C), x.dtype)
-    copy_padded(x, image, images, top, HS, -padding[1], WS, out)
-    return out.reshape(-1), 0, HS
+    return copy_unit(x, image, images, top, HS, -padding[1], WS), 0, HS
+
+
+@jit(apart=True)
+def copy_unit(x, image, images, row, rows, column, columns):  # type: ignore[no-untyped-def]
+    """What ``copy_padded`` gives, flat, with room behind its end for a vector to reach over."""
+    size = images * rows * columns * x.shape[3]
+    held = np.empty(size + lanes(x), x.dtype)
+    copy_padded(x, image, images, row, rows, column, columns,
+                held[:size].reshape((images, rows, columns, x.shape[3])))  # fmt: skip
+    for i in range(size, held.size):
+        held[i] = 0
+    return held
 
 
 @jit(inline=True)

@@ -67,11 +67,11 @@ def _compiled(vectors: int, each: bool) -> Any:
         for block in blocks[:2]:
             builder.position_at_end(block)
             if block is blocks[0]:
-                wanted = [v.spread(flag) for flag in is_row]
-                firsts.append({
-                    (i, j): v.load_masked(targets[i], j * v.lanes, builder.and_(masks[j], wanted[i]))
-                    for i, j in cells
-                })  # fmt: skip
+                first = {}
+                for i, j in cells:
+                    wanted = builder.and_(masks[j], v.spread(is_row[i]))
+                    first[i, j] = v.load_masked(targets[i], j * v.lanes, wanted)
+                firsts.append(first)
             else:
                 given = [v.load(start, j * v.lanes) for j in range(vectors)]
                 firsts.append({(i, j): given[j] for i, j in cells})

@@ -1,10 +1,11 @@
 """Convolution with 3 x 3 filters and stride 1 by Winograd's F(m x m, 3 x 3), m = 2 or 4.
 
 It takes 2.25 or 4 times fewer multiplications (Lavin & Gray 2016; kernels/winograd_transforms.py).
+
 A unit is some tiles of one image or of several: their transformed inputs V (tiles, a^2, C), with
-a = m + 2, meet the transformed filters U (a^2, C, K) in a^2 products of matrices. Rows that a tile's
-transform reads or writes together are an odd number of cache lines apart (see ``spaced``): at
-powers of two they would push each other out of the first-level cache, at three times the cost.
+a = m + 2, meet the transformed filters U (a^2, C, K) in a^2 products of matrices. Rows that a
+tile's transform reads or writes together are an odd number of cache lines apart (see ``spaced``):
+at powers of two they would push each other out of the first-level cache, at three times the cost.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
             width = min(block, Kp - k)
             product(
                 flat, i * Cs, sources, tiles, steps, packed, i * U.shape[1] + k * C, width, zero,
-                False, False, result, i * Ks + k, targets, width,
+                False, False, result, i * Ks + k, targets, width, False,
             )  # fmt: skip
     _transform_outputs(m, M, place, start, relu, out)
 
@@ -261,7 +262,7 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
             for k in range(0, width, block):
                 product(
                     left, i * Cs, rows_of, C, steps, right, i * Ks + start + k, places * Ks, zero,
-                    unit > first, False, sums, i * step + k, targets, min(block, width - k),
+                    unit > first, False, sums, i * step + k, targets, min(block, width - k), False,
                 )  # fmt: skip
     result = filters.reshape(-1)
     for c in range(C):
