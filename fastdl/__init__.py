@@ -30,6 +30,8 @@ from .layers import (
     ReLU,
     Sigmoid,
     Tanh,
+    get_winograd,
+    set_winograd,
 )
 from .losses import (
     Huber,
@@ -125,6 +127,7 @@ __all__ = [
     "get_backend",
     "get_default_dtype",
     "get_num_threads",
+    "get_winograd",
     "initializers",
     "load",
     "losses",
@@ -135,6 +138,7 @@ __all__ = [
     "schedules",
     "set_default_dtype",
     "set_num_threads",
+    "set_winograd",
     "use_backend",
     "warmup",
     "xDeepFM",

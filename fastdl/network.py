@@ -80,8 +80,10 @@ class Network:
             return self._fused_gradient(plan, x, t, sample_weight)
         self._latest = self.loss(x, t, sample_weight), 1.0
         dout = self.loss_layer.backward()
-        for layer in reversed(self.layers):
+        for layer in reversed(self.layers[1:]):
             dout = layer.backward(dout)
+        if self.layers:
+            getattr(self.layers[0], "backward_parameters", self.layers[0].backward)(dout)
         return self.store().collect_gradients()
 
     @property

@@ -8,6 +8,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .layernorm import LayerNorm
 from .table import Embedding
+from .winograd import get_winograd, set_winograd
 
 __all__ = [
     "GELU",
@@ -22,4 +23,6 @@ __all__ = [
     "ReLU",
     "Sigmoid",
     "Tanh",
+    "get_winograd",
+    "set_winograd",
 ]
