@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import as_real
+from ..validation import as_real, check_batch
 
 
 def channels_last(x: ArrayLike, dtype: np.dtype[Any], name: str) -> np.ndarray:
@@ -65,3 +65,27 @@ def in_order_of(kept: np.ndarray, x: np.ndarray) -> np.ndarray:
 def flat(x: np.ndarray) -> np.ndarray:
     """All elements of x (n,) in the order of its memory: a view of what the above return."""
     return x.transpose(0, 2, 3, 1).reshape(-1) if is_channels_last(x) else x.reshape(-1)
+
+
+def as_pixels(
+    values: ArrayLike, dtype: np.dtype[Any], name: str
+) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Images (N, C, H, W) as their pixels (M, C), or rows (N, D) as they are; and the shape.
+
+    Raises as ``channels_last``, and ValueError for other numbers of dimensions.
+    """
+    array = values if isinstance(values, np.ndarray) else as_real(values, dtype, name)
+    if array.ndim == 4:
+        last = channels_last(array, dtype, name)
+        return last.reshape(-1, last.shape[3]), array.shape
+    rows = as_real(array, dtype, name)
+    check_batch(rows, name, 2)
+    return rows, rows.shape
+
+
+def from_pixels(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Pixels (M, C) in the shape (N, C, H, W) of the images that they are; rows as they are."""
+    if len(shape) == 2:
+        return pixels
+    N, C, H, W = shape
+    return channels_first(pixels.reshape(N, H, W, C))
