@@ -7,18 +7,22 @@ from .combine import Flatten
 from .dense import Dense
 from .dropout import Dropout
 from .layernorm import LayerNorm
+from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .table import Embedding
 
 __all__ = [
     "GELU",
+    "AvgPool2D",
     "BatchNormalization",
     "Dense",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAvgPool2D",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "MaxPool2D",
     "ReLU",
     "Sigmoid",
     "Tanh",
