@@ -3,23 +3,29 @@
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .base import Layer
 from .batchnorm import BatchNormalization
+from .combine import Flatten
 from .convolution import Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .layernorm import LayerNorm
+from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .table import Embedding
 from .winograd import get_winograd, set_winograd
 
 __all__ = [
     "GELU",
+    "AvgPool2D",
     "BatchNormalization",
     "Conv2D",
     "Dense",
     "Dropout",
     "Embedding",
+    "Flatten",
+    "GlobalAvgPool2D",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "MaxPool2D",
     "ReLU",
     "Sigmoid",
     "Tanh",
