@@ -193,6 +193,18 @@ def _share(a, b, i, j):
     return None if own == other else float(b.t[i, own])
 
 
+def test_arrays_that_must_not_be_written_and_the_other_backend(images):
+    stream = ImageStream(images, augmentation=ALL)
+    locked = images.load().transpose(0, 2, 3, 1)
+    locked.flags.writeable = False
+    other = ImageStream(ImageSet.from_arrays(locked, images.labels), augmentation=ALL)
+    assert same(batches(stream), batches(other))
+    with fastdl.use_backend("numpy"):
+        slow = batches(other)
+    for a, b in zip(batches(stream), slow, strict=True):
+        np.testing.assert_allclose(a.x, b.x, atol=1e-4)
+
+
 # ---------------------------------------------------------------------------- statistics
 def test_channel_statistics_are_exact(images):
     pixels = images.load().astype(np.float64) / 255

@@ -44,7 +44,10 @@ class PixelStore:
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(pixels uint8 (M, H, W, C), which of the M the rows are)."""
         if self._given is not None:
-            return self._given, self.images.rows[rows]
+            own = self.images.rows[rows]
+            if self._given.flags.writeable:
+                return self._given, own
+            return self._given[own], np.arange(len(own))  # numba would compile for such arrays anew
         if self._kept is None:
             return self._decoded(rows), np.arange(len(rows))
         with self._lock:
