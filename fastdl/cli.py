@@ -128,7 +128,8 @@ def train(
 
 def _job(context: typer.Context, options: Path | None) -> Job:
     """The job of flags and, where a flag was not given, of an options file."""
-    from .job import job_from, read_options
+    from .job import job_from
+    from .options import read_options
 
     flags = {n: v for n, v in context.params.items() if n not in _NOT_OF_THE_JOB}
     sources = {name: context.get_parameter_source(name) for name in flags}
