@@ -9,7 +9,8 @@ from .npz import load_npz
 from .read import find_images, read_images
 from .split import split_images
 from .statistics import channel_statistics, normalized
-from .stream import ImageStream, class_weights
+from .stream import ImageStream
+from .weights import class_weights
 
 __all__ = [
     "Augmentation",
