@@ -53,7 +53,7 @@ def grad_cam(
 
 
 class _Trace:
-    """A network's layers, copied shallowly: weights are shared, what a pass leaves behind is not."""
+    """A network's layers, copied shallowly: they share weights, not what a pass leaves behind."""
 
     def __init__(self, network: Network, layer: Any) -> None:
         if isinstance(network, Graph):

@@ -213,8 +213,8 @@ def _rows(label: ArrayLike, probability: ArrayLike) -> tuple[Classes, NDArray[An
         raise TypeError(f"probability has dtype {p.dtype}; expected real numbers.")
     if p.ndim != 2 or p.shape[1] < 2:
         raise ValueError(
-            f"probability has shape {p.shape}; expected (rows, classes), 2 classes or more. For the "
-            "probability of a click use fastdl.metrics."
+            f"probability has shape {p.shape}; expected (rows, classes), 2 classes or more. For "
+            "the probability of a click use fastdl.metrics."
         )
     y = _indices("label", label, p.shape[1])
     if len(y) != len(p):
