@@ -69,7 +69,7 @@ def _block_moments(task, x, means, squares):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _join_moments(N, means, squares, mean, var):  # type: ignore[no-untyped-def]
+def join_moments(N, means, squares, mean, var):  # type: ignore[no-untyped-def]
     """Mean and biased variance of all rows from the chunks' moments, in the chunks' order."""
     chunks, D = means.shape
     real = mean.dtype.type
@@ -116,7 +116,7 @@ def batchnorm_forward(training, x, gamma, beta, epsilon, mean, var, out, normali
         else:
             for task in prange(tasks):  # each task owns a block's place in the sums
                 _block_moments(np.int64(task), x, sums[0], sums[1])
-        _join_moments(N, sums[0], sums[1], mean, var)
+        join_moments(N, sums[0], sums[1], mean, var)
     small, one = var.dtype.type(epsilon), var.dtype.type(1)
     for j in range(D):
         inverse[j] = one / np.sqrt(var[j] + small)

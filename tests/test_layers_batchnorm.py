@@ -189,7 +189,9 @@ def test_arrays_exist_from_the_first_forward_or_from_the_start(rng):
         assert list(layer.parameters()) == ["gamma", "beta"]
         assert list(layer.states()) == list(STATISTICS)
         assert all(a.shape == (4,) for a in (layer.parameters() | layer.states()).values())
-    assert early.config() == {"momentum": 0.9, "epsilon": 1e-5, "dtype": "float32"}
+    assert early.config() == {
+        "momentum": 0.9, "epsilon": 1e-5, "activation": None, "dtype": "float32",
+    }  # fmt: skip
 
 
 def test_a_saved_layer_is_set_up_by_assignment(rng):

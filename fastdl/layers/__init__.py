@@ -3,6 +3,7 @@
 from .activation import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .base import Layer
 from .batchnorm import BatchNormalization
+from .combine import Flatten
 from .convolution import Conv2D
 from .dense import Dense
 from .dropout import Dropout
@@ -16,6 +17,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Embedding",
+    "Flatten",
     "Layer",
     "LayerNorm",
     "LeakyReLU",

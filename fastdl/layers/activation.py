@@ -9,15 +9,19 @@ from numpy.typing import ArrayLike
 
 from ..config import get_default_dtype
 from ..kernels import activation as kinds
-from ..validation import as_real, check_batch, check_number
+from ..validation import check_batch, check_number
 from .base import Layer, ops, required
+from .layout import as_real_in_order, as_real_like, flat
 
 
 def floating(x: ArrayLike, name: str) -> np.ndarray:
-    """``x`` in its own floating dtype, or the default dtype for integers and lists."""
+    """``x`` in its own floating dtype, or the default dtype for integers and lists.
+
+    Images keep their channels-last memory (see ``layout``).
+    """
     given = getattr(x, "dtype", None)
     own = given if given in (np.float32, np.float64) else get_default_dtype()
-    return as_real(x, np.dtype(own), name)
+    return as_real_in_order(x, np.dtype(own), name)
 
 
 class Activation(Layer):
@@ -32,24 +36,22 @@ class Activation(Layer):
     saved: np.ndarray | None = None
 
     def forward(self, x: ArrayLike) -> np.ndarray:
-        """f(x), of x's shape."""
+        """f(x), of x's shape; images in channels-last memory stay so."""
         x = floating(x, "x")
         check_batch(x, "x")
         out = np.empty_like(x)
-        ops.activation_forward(self.kind, self.slope, x.reshape(-1), out.reshape(-1))
+        ops.activation_forward(self.kind, self.slope, flat(x), flat(out))
         self.saved = x if self.kind == kinds.GELU else out
         return out
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dout f'(x), of x's shape."""
         saved = required(self.saved, self)
-        dout = as_real(dout, saved.dtype, "dout")
+        dout = as_real_like(dout, saved.dtype, "dout", saved)
         if dout.shape != saved.shape:
             raise ValueError(f"{self} got dout of shape {dout.shape}; expected {saved.shape}.")
         dx = np.empty_like(dout)
-        ops.activation_backward(
-            self.kind, self.slope, saved.reshape(-1), dout.reshape(-1), dx.reshape(-1)
-        )
+        ops.activation_backward(self.kind, self.slope, flat(saved), flat(dout), flat(dx))
         return dx
 
 

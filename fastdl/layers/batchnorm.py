@@ -1,4 +1,4 @@
-"""The batch normalization layer."""
+"""The batch normalization layer, of columns and of images' channels."""
 
 from __future__ import annotations
 
@@ -8,19 +8,36 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..config import resolve_dtype
+from ..kernels import activation as kinds
 from ..validation import as_real, check_batch, check_number, check_size
 from .base import Layer, ops, required
+from .layout import as_pixels, from_pixels
 
+KINDS = {
+    None: kinds.NONE,
+    "relu": kinds.RELU,
+    "leaky_relu": kinds.LEAKY_RELU,
+    "sigmoid": kinds.SIGMOID,
+    "tanh": kinds.TANH,
+    "gelu": kinds.GELU,
+}
+SLOPE = 0.01  # of "leaky_relu", as LeakyReLU's
 _START = {"gamma": 1.0, "beta": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
 class BatchNormalization(Layer):
     """out = gamma (x - mean) / sqrt(var + epsilon) + beta by column of x (N, D).
 
-    Ioffe & Szegedy 2015. In training mean and (biased) variance are the batch's, and the running
-    ones move: running = momentum running + (1 - momentum) batch; in evaluation the running ones
-    serve. gamma, beta, running_mean and running_var (D,) exist from the first forward on, or with
-    ``num_features`` from the start. Raises ValueError for inputs of another shape.
+    Of images x (N, C, H, W) by channel. Ioffe & Szegedy 2015. In training mean and (biased)
+    variance are the batch's, and the running ones move: running = momentum running + (1 - momentum)
+    batch; in evaluation the running ones serve. gamma, beta, running_mean and running_var (D,) or
+    (C,) exist from the first forward on, or with ``num_features`` from the start.
+
+    ``activation`` ("relu", "leaky_relu" with slope 0.01, "sigmoid", "tanh", "gelu") is applied to
+    the result, after a shortcut is added to it (He et al. 2016): ``forward(x, shortcut)``, or in a
+    graph ``layer(node, shortcut)``. All of that is one pass over memory, and what is kept for
+    backward are x and out themselves (do not change them in place between the two);
+    ``x_normalized`` is kept of plain columns only. Raises ValueError for inputs of other shapes.
 
     >>> import numpy as np, fastdl
     >>> out = fastdl.BatchNormalization().forward(np.array([[1.0], [3.0]]))
@@ -30,12 +47,16 @@ class BatchNormalization(Layer):
 
     parameter_names = ("gamma", "beta")
     state_names = ("running_mean", "running_var")
-    config_names = ("momentum", "epsilon")
+    config_names = ("momentum", "epsilon", "activation")
 
     gamma: Any
     beta: Any
     _trained: bool  # whether the last forward took the batch's statistics
+    _mean: np.ndarray  # what it subtracted
     _var: np.ndarray  # the variance that it divided by
+    _kept: tuple[np.ndarray, ...] | None = None  # (x, saved, shortcut) of pixels (M, C)
+    _shape: tuple[int, ...] | None = None  # of the last input
+    _joined: bool = False  # whether it came with a shortcut
 
     def __init__(
         self,
@@ -43,8 +64,13 @@ class BatchNormalization(Layer):
         epsilon: float = 1e-5,
         *,
         num_features: int | None = None,
+        activation: str | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
+        if activation not in KINDS:
+            known = ", ".join(repr(name) for name in KINDS)
+            raise ValueError(f"activation is {activation!r}; expected one of {known}.")
+        self.activation = activation
         self.momentum = check_number(momentum, "momentum", high=1.0)
         self.epsilon = check_number(epsilon, "epsilon", open_low=True)
         self.dtype = resolve_dtype(dtype)
@@ -55,33 +81,56 @@ class BatchNormalization(Layer):
         self.dgamma: np.ndarray | None = None
         self.dbeta: np.ndarray | None = None
         if num_features is not None:
-            self._arrays((check_size(num_features, "num_features"),))
+            self._arrays((0, check_size(num_features, "num_features")))
 
-    def forward(self, x: ArrayLike) -> np.ndarray:
-        """The normalized batch (N, D)."""
+    def forward(self, x: ArrayLike, shortcut: ArrayLike | None = None) -> np.ndarray:  # type: ignore[override]
+        """The normalized batch, of x's shape; shortcut has that shape too."""
+        if not isinstance(x, np.ndarray):
+            x = as_real(x, self.dtype, "x")
+        if x.ndim == 4 or shortcut is not None or self.activation is not None:
+            return self._forward_pixels(x, shortcut)
         x = as_real(x, self.dtype, "x")
         check_batch(x, "x", 2)
         gamma, beta, running_mean, running_var = self._arrays(x.shape)
-        self._trained = bool(self.training)
-        mean, var = running_mean, running_var
-        if self._trained:
-            mean, var = np.empty_like(gamma), np.empty_like(gamma)
-        out, self.x_normalized, self._var = np.empty_like(x), np.empty_like(x), var
+        mean, var = self._statistics(running_mean, running_var)
+        out, self.x_normalized = np.empty_like(x), np.empty_like(x)
         ops.batchnorm_forward(
             self._trained, x, gamma, beta, self.epsilon, mean, var, out, self.x_normalized
         )
-        if self._trained:
-            keep, rest = self.dtype.type(self.momentum), self.dtype.type(1 - self.momentum)
-            self.running_mean = keep * running_mean + rest * mean
-            self.running_var = keep * running_var + rest * var
+        self._shape, self._kept, self._joined = x.shape, None, False
+        self._move(running_mean, running_var)
         return out
 
-    def backward(self, dout: ArrayLike) -> np.ndarray:
-        """dx (N, D); sets dgamma and dbeta. After an evaluation the statistics are constants."""
+    def _forward_pixels(self, x: ArrayLike, shortcut: ArrayLike | None) -> np.ndarray:
+        pixels, shape = as_pixels(x, self.dtype, "x")
+        gamma, beta, running_mean, running_var = self._arrays(shape)
+        extra = pixels[:0]
+        if shortcut is not None:
+            extra, other = as_pixels(shortcut, self.dtype, "shortcut")
+            if other != shape:
+                raise ValueError(f"{self} got x of shape {shape} and a shortcut of shape {other}.")
+        mean, var = self._statistics(running_mean, running_var)
+        out, kind = np.empty_like(pixels), KINDS[self.activation]
+        ops.batchnorm_images_forward(
+            self._trained, kind, SLOPE, pixels, extra, gamma, beta, self.epsilon, mean, var, out
+        )
+        of_input = kind in (kinds.NONE, kinds.GELU)  # whose derivative does not depend on out
+        self._kept = pixels, pixels if of_input else out, extra if kind == kinds.GELU else extra[:0]
+        self._shape, self._joined, self.x_normalized = shape, shortcut is not None, None
+        self._move(running_mean, running_var)
+        return from_pixels(out, shape)
+
+    def backward(self, dout: ArrayLike) -> Any:
+        """dx, with a shortcut (dx, dshortcut); sets dgamma and dbeta.
+
+        After an evaluation the statistics are constants.
+        """
+        required(self._shape, self)
+        if self._kept is not None:
+            return self._backward_pixels(dout, *self._kept)
         normalized = required(self.x_normalized, self)
         dout = as_real(dout, self.dtype, "dout")
-        if dout.shape != normalized.shape:
-            raise ValueError(f"{self} got dout of shape {dout.shape}; expected {normalized.shape}.")
+        self._check_dout(dout.shape)
         dx = np.empty_like(dout)
         self.dgamma, self.dbeta = np.empty_like(self.gamma), np.empty_like(self.beta)
         ops.batchnorm_backward(
@@ -90,9 +139,45 @@ class BatchNormalization(Layer):
         )  # fmt: skip
         return dx
 
+    def _backward_pixels(
+        self, dout: ArrayLike, x: np.ndarray, saved: np.ndarray, shortcut: np.ndarray
+    ) -> Any:
+        shape, kind = required(self._shape, self), KINDS[self.activation]
+        self._check_dout(np.shape(dout))
+        d, _ = as_pixels(dout, self.dtype, "dout")
+        dx = np.empty_like(x)
+        # without an activation the shortcut's gradient is dout itself
+        dextra = np.empty_like(x) if self._joined and kind != kinds.NONE else x[:0]
+        self.dgamma, self.dbeta = np.empty_like(self.gamma), np.empty_like(self.beta)
+        ops.batchnorm_images_backward(
+            self._trained, kind, SLOPE, x, saved, shortcut, self.gamma, self.beta, self._mean,
+            self._var, self.epsilon, d, dx, dextra, self.dgamma, self.dbeta,
+        )  # fmt: skip
+        if not self._joined:
+            return from_pixels(dx, shape)
+        return from_pixels(dx, shape), from_pixels(dextra if len(dextra) else d, shape)
+
+    def _statistics(self, *running: np.ndarray) -> tuple[np.ndarray, ...]:
+        """mean and var: in training arrays for the batch's, in evaluation the running ones."""
+        self._trained = bool(self.training)
+        found = tuple(np.empty_like(r) for r in running) if self._trained else running
+        self._mean, self._var = found
+        return found
+
+    def _move(self, mean: np.ndarray, var: np.ndarray) -> None:
+        """The running statistics towards the batch's, into new arrays."""
+        if self._trained:
+            keep, rest = self.dtype.type(self.momentum), self.dtype.type(1 - self.momentum)
+            self.running_mean = keep * mean + rest * self._mean
+            self.running_var = keep * var + rest * self._var
+
+    def _check_dout(self, shape: tuple[int, ...]) -> None:
+        if shape != self._shape:
+            raise ValueError(f"{self} got dout of shape {shape}; expected {self._shape}.")
+
     def _arrays(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         """gamma, beta and the running statistics (D,); those that do not exist yet are made."""
-        D = shape[-1]
+        D = shape[1]
         for name in _START:
             held = getattr(self, name)
             if held is not None and np.shape(held) != (D,):

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..validation import as_real, check_batch, check_number
+from ..validation import check_batch, check_number
 from .activation import floating
 from .base import Layer, ops, required
+from .layout import as_real_in_order, as_real_like, flat, in_order_of
 
 
 class Dropout(Layer):
@@ -46,19 +47,22 @@ class Dropout(Layer):
             return x
         # in evaluation nothing is drawn: the course's random numbers go on where they were
         random = np.random.rand(*x.shape) if self.rng is None else self.rng.random(x.shape)
-        out, self.mask = np.empty_like(x), np.empty(x.shape, np.bool_)
-        flat = x.reshape(-1), np.reshape(random, -1), self.dropout_ratio
-        ops.dropout_forward(*flat, out.reshape(-1), self.mask.reshape(-1))
+        random = in_order_of(x, np.asarray(random))  # the same draws for any memory order
+        out, self.mask = np.empty_like(x), np.empty_like(x, np.bool_)
+        ops.dropout_forward(flat(x), flat(random), self.dropout_ratio, flat(out), flat(self.mask))
         return out
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dout where x was kept, divided by 1 - dropout_ratio; after evaluation, dout itself."""
         shape, dtype = required(self._given, self)
-        dout = as_real(dout, dtype, "dout")
+        if self._dropped:
+            dout = as_real_like(dout, dtype, "dout", required(self.mask, self))
+        else:
+            dout = as_real_in_order(dout, dtype, "dout")
         if dout.shape != shape:
             raise ValueError(f"{self} got dout of shape {dout.shape}; expected {shape}.")
         if not self._dropped:
             return dout
         mask, dx = required(self.mask, self), np.empty_like(dout)
-        ops.dropout_backward(dout.reshape(-1), self.dropout_ratio, mask.reshape(-1), dx.reshape(-1))
+        ops.dropout_backward(flat(dout), self.dropout_ratio, flat(mask), flat(dx))
         return dx

@@ -1,0 +1,290 @@
+"""Batch normalization by channel, with shortcut and activation in the same pass over memory.
+
+out = f(gamma (x - mean) / sqrt(var + epsilon) + beta + shortcut) for x (M, C), the M pixels of all
+images (Ioffe & Szegedy 2015; the sum before f as in He et al. 2016). Nothing between x and out is
+stored: backward computes it again, which costs less than reading it would. A task owns a block of
+pixels; the blocks' sums are joined in their order.
+
+Several pixels are taken as one longer row, over which the channels' numbers are repeated: loops of
+the usual 16 channels would not vectorise (see ``lanes``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .activation import GELU, NONE, RELU, backward_in_place, forward_in_place
+from .batchnorm import join_moments, join_sums
+from .dense import pieces
+from .jit import jit
+
+KERNELS = ("batchnorm_images_forward", "batchnorm_images_backward")
+
+ROW = 512  # elements of one long row, or one pixel: a few of them stay in the first-level cache
+ELEMENTS = 32768  # of one block: it stays in the second-level cache between two passes
+CHUNKS = 256  # at most so many blocks, so that their sums stay small beside x
+SMALL = 65536  # elements below which a parallel region would cost more than it saves
+
+
+@jit(inline=True)
+def _blocks(M, C):  # type: ignore[no-untyped-def]
+    """Number of blocks that the pixels are cut into."""
+    return pieces(M, max(max(ELEMENTS // C, 1), pieces(M, CHUNKS)))
+
+
+@jit(inline=True)
+def row_length(C):  # type: ignore[no-untyped-def]
+    """Length of a long row: as many whole pixels of C channels as ROW holds, at least one."""
+    return max(ROW // C, 1) * C
+
+
+@jit(apart=True)
+def fold(row, C, total):  # type: ignore[no-untyped-def]
+    """total (C,) = the sum of a long row's pixels."""
+    for j in range(C):
+        total[j] = row[j]
+    for i in range(C, row.size, C):
+        pixel = row[i : i + C]
+        for j in range(C):
+            total[j] += pixel[j]
+
+
+@jit(apart=True)
+def repeat(values, row):  # type: ignore[no-untyped-def]
+    """Every pixel of a long row = values (C,)."""
+    C = values.size
+    for i in range(0, row.size, C):
+        pixel = row[i : i + C]
+        for j in range(C):
+            pixel[j] = values[j]
+
+
+@jit(apart=True)
+def _block_moments(x, mean, square):  # type: ignore[no-untyped-def]
+    """Mean and sum of squared deviations (C,) of a block of pixels (n,)."""
+    C = mean.size
+    L, real = row_length(C), mean.dtype.type
+    share = real(C / x.size)
+    scratch = np.zeros((4, L), mean.dtype)
+    total, middle, rest, squares = scratch[0], scratch[1], scratch[2], scratch[3]
+    for start in range(0, x.size, L):
+        row = x[start : min(start + L, x.size)]
+        for j in range(row.size):
+            total[j] += row[j]
+    fold(total, C, mean)
+    for j in range(C):
+        mean[j] *= share
+    repeat(mean, middle)
+    for start in range(0, x.size, L):
+        row = x[start : min(start + L, x.size)]
+        for j in range(row.size):
+            deviation = row[j] - middle[j]
+            rest[j] += deviation
+            squares[j] += deviation * deviation
+    # what the first sum rounded off: see batchnorm
+    fold(rest, C, total)
+    fold(squares, C, square)
+    for j in range(C):
+        square[j] -= total[j] * total[j] * share
+        mean[j] += total[j] * share
+
+
+@jit(apart=True)
+def _before_activation(x, middle, scale, shift, shortcut, out):  # type: ignore[no-untyped-def]
+    """out = (x - middle) scale + shift + shortcut for one long row (an empty shortcut: none)."""
+    if shortcut.size == 0:
+        for j in range(x.size):
+            out[j] = (x[j] - middle[j]) * scale[j] + shift[j]
+    else:
+        for j in range(x.size):
+            out[j] = (x[j] - middle[j]) * scale[j] + (shift[j] + shortcut[j])
+
+
+@jit(apart=True)
+def _forward_block(kind, slope, x, shortcut, channel, out):  # type: ignore[no-untyped-def]
+    """out (n,) of a block of pixels; channel (3, L) is mean, scale and shift along a long row."""
+    L = channel.shape[1]
+    middle, scale, shift = channel[0], channel[1], channel[2]
+    for start in range(0, x.size, L):
+        stop = min(start + L, x.size)
+        result = out[start:stop]
+        _before_activation(x[start:stop], middle, scale, shift, shortcut[start:stop], result)
+        if kind == RELU:
+            zero = result.dtype.type(0)
+            for j in range(result.size):
+                result[j] = zero if result[j] <= zero else result[j]
+        elif kind != NONE:
+            forward_in_place(kind, slope, result)
+
+
+@jit(apart=True)
+def _channels(gamma, beta, epsilon, mean, var, channel):  # type: ignore[no-untyped-def]
+    """channel (3, L): mean, gamma / sqrt(var + epsilon) and beta along a long row."""
+    C = gamma.size
+    scale = np.empty(C, var.dtype)
+    small = var.dtype.type(epsilon)
+    for j in range(C):
+        scale[j] = gamma[j] / np.sqrt(var[j] + small)
+    repeat(mean, channel[0])
+    repeat(scale, channel[1])
+    repeat(beta, channel[2])
+
+
+@jit(parallel=True)
+def batchnorm_images_forward(
+    training, kind, slope, x, shortcut, gamma, beta, epsilon, mean, var, out
+):  # type: ignore[no-untyped-def]
+    """x, out (M, C), the others (C,); training writes mean and var, else reads them.
+
+    kind and slope are the activation's, shortcut is (M, C), or (0, C) for none.
+    """
+    M, C = x.shape
+    blocks = _blocks(M, C)
+    flat, extra, result = x.reshape(x.size), shortcut.reshape(shortcut.size), out.reshape(x.size)
+    sums = np.empty((2, blocks if training else 0, C), var.dtype)
+    channel = np.empty((3, row_length(C)), var.dtype)
+    if training:
+        if x.size < SMALL:
+            for block in range(blocks):
+                own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
+                _block_moments(flat[own], sums[0, block], sums[1, block])
+        else:
+            for block in prange(blocks):  # each task owns a block's place in the sums
+                own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
+                _block_moments(flat[own], sums[0, block], sums[1, block])
+        join_moments(M, sums[0], sums[1], mean, var)
+    _channels(gamma, beta, epsilon, mean, var, channel)
+    if x.size < SMALL:
+        _forward_block(kind, slope, flat, extra, channel, result)
+    else:
+        for block in prange(blocks):  # each task owns a block of out
+            own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
+            _forward_block(kind, slope, flat[own], extra[own], channel, result[own])
+
+
+@jit(apart=True)
+def _through_activation(kind, slope, saved, shortcut, dout, channel, scratch):  # type: ignore[no-untyped-def]
+    """The gradient before the activation for one long row: dout itself, or in scratch[0].
+
+    saved is out, or x for GELU, whose input is computed again in scratch[1].
+    """
+    d = scratch[0][: dout.size]
+    zero = dout.dtype.type(0)
+    if kind == RELU:
+        for j in range(d.size):
+            d[j] = zero if saved[j] <= zero else dout[j]
+        return d
+    for j in range(d.size):
+        d[j] = dout[j]
+    if kind == GELU:
+        z = scratch[1][: d.size]
+        _before_activation(saved, channel[0], channel[1], channel[2], shortcut, z)
+        backward_in_place(kind, slope, z, d)
+    else:
+        backward_in_place(kind, slope, saved, d)
+    return d
+
+
+@jit(apart=True)
+def _block_sums(kind, slope, x, saved, shortcut, dout, channel, dshortcut, dgamma, dbeta):  # type: ignore[no-untyped-def]
+    """Sums (C,) of d (x - mean) and of d over a block; d is dshortcut, where that is not empty."""
+    L = channel.shape[1]
+    middle = channel[0]
+    scratch = np.zeros((4, L), dgamma.dtype)
+    products, sums = scratch[2], scratch[3]
+    for start in range(0, x.size, L):
+        stop = min(start + L, x.size)
+        row, d = x[start:stop], dout[start:stop]
+        if kind != NONE:
+            d = _through_activation(
+                kind, slope, saved[start:stop], shortcut[start:stop], d, channel, scratch
+            )
+        for j in range(row.size):
+            products[j] += d[j] * (row[j] - middle[j])
+        for j in range(row.size):
+            sums[j] += d[j]
+        if dshortcut.size:
+            result = dshortcut[start:stop]
+            for j in range(row.size):
+                result[j] = d[j]
+    fold(products, dgamma.size, dgamma)
+    fold(sums, dbeta.size, dbeta)
+
+
+@jit(apart=True)
+def _dx_block(kind, slope, x, saved, shortcut, dout, channel, factors, dx):  # type: ignore[no-untyped-def]
+    """dx = scale d - a (x - mean) - b by channel; factors (2, L) is a and b along a long row."""
+    L = channel.shape[1]
+    middle, scale, a, b = channel[0], channel[1], factors[0], factors[1]
+    scratch = np.empty((2, L), dx.dtype)
+    for start in range(0, x.size, L):
+        stop = min(start + L, x.size)
+        row, d, result = x[start:stop], dout[start:stop], dx[start:stop]
+        if kind != NONE:
+            d = _through_activation(
+                kind, slope, saved[start:stop], shortcut[start:stop], d, channel, scratch
+            )
+        for j in range(row.size):
+            result[j] = d[j] * scale[j] - (row[j] - middle[j]) * a[j] - b[j]
+
+
+@jit(apart=True)
+def _factors(training, M, dgamma, dbeta, epsilon, var, scale, factors):  # type: ignore[no-untyped-def]
+    """dgamma = inverse deviation times itself; factors (2, L) for ``_dx_block``."""
+    C = dgamma.size
+    own = np.zeros((2, C), var.dtype)
+    small, one, share = var.dtype.type(epsilon), var.dtype.type(1), var.dtype.type(1.0 / M)
+    for j in range(C):
+        inverse = one / np.sqrt(var[j] + small)
+        dgamma[j] *= inverse
+        if training:  # given statistics pass no gradient on
+            own[0, j] = scale[j] * inverse * dgamma[j] * share
+            own[1, j] = scale[j] * dbeta[j] * share
+    repeat(own[0], factors[0])
+    repeat(own[1], factors[1])
+
+
+@jit(parallel=True)
+def batchnorm_images_backward(
+    training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, dx,
+    dshortcut, dgamma, dbeta,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """x, saved, dout, dx (M, C), the others (C,); training goes through mean and variance.
+
+    saved is out, for GELU and no activation x. dshortcut is (M, C), or (0, C) for none; shortcut
+    is read for GELU only.
+    """
+    M, C = x.shape
+    blocks = _blocks(M, C)
+    flat, kept, extra = x.reshape(x.size), saved.reshape(x.size), shortcut.reshape(shortcut.size)
+    d, result, dextra = dout.reshape(x.size), dx.reshape(x.size), dshortcut.reshape(dshortcut.size)
+    sums, L = np.empty((2, blocks, C), var.dtype), row_length(C)
+    channel, factors = np.empty((3, L), var.dtype), np.empty((2, L), var.dtype)
+    _channels(gamma, beta, epsilon, mean, var, channel)
+    if x.size < SMALL:
+        for block in range(blocks):
+            own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
+            _block_sums(
+                kind, slope, flat[own], kept[own], extra[own], d[own], channel, dextra[own],
+                sums[0, block], sums[1, block],
+            )  # fmt: skip
+    else:
+        for block in prange(blocks):  # each task owns a block of dshortcut and of the sums
+            own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
+            _block_sums(
+                kind, slope, flat[own], kept[own], extra[own], d[own], channel, dextra[own],
+                sums[0, block], sums[1, block],
+            )  # fmt: skip
+    join_sums(sums[0], dgamma)
+    join_sums(sums[1], dbeta)
+    _factors(training, M, dgamma, dbeta, epsilon, var, channel[1], factors)
+    if x.size < SMALL:
+        _dx_block(kind, slope, flat, kept, extra, d, channel, factors, result)
+    else:
+        for block in prange(blocks):  # each task owns a block of dx
+            own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
+            _dx_block(
+                kind, slope, flat[own], kept[own], extra[own], d[own], channel, factors,
+                result[own],
+            )  # fmt: skip
