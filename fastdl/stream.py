@@ -28,7 +28,7 @@ class Rows:
 
 @dataclass
 class Window:
-    """Rows from ``start`` on in the epoch's order; ``order`` says how they are taken, if otherwise."""
+    """Rows from ``start`` on in the epoch's order, into which ``order``, if given, brings them."""
 
     start: int
     rows: Rows

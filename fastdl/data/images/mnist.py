@@ -58,9 +58,8 @@ def _found(folder: Path, part: str, kind: str) -> Path:
 def read_idx(path: Path, kind: str, shape: tuple[int, ...]) -> np.ndarray:
     """The uint8 array of an idx file: a magic number, the sizes as big-endian int32, the values."""
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(16 + int(np.prod(shape)) + 1)  # a longer one is not read whole
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole gzip file: {error}.") from None
     magic, dimensions = _HEADERS[kind]

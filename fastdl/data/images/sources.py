@@ -50,7 +50,7 @@ class ArraySource:
             with_channels(self.images[rows], out)
             return
         for row, place in zip(rows, out, strict=True):
-            place[...] = _pixels(self._picture(int(row)), place, fit)
+            place[...] = pixels(self._picture(int(row)), place, fit)
 
     def check(self, row: int) -> None:
         pass
@@ -83,7 +83,7 @@ class FileSource:
     def load(self, rows: np.ndarray, out: np.ndarray, fit: str) -> None:
         def fill(place: int) -> None:
             row, own = int(rows[place]), out[place]
-            own[...] = _pixels(decoded(self.paths[row], self._least(row, own, fit)), own, fit)
+            own[...] = pixels(decoded(self.paths[row], self._least(row, own, fit)), own, fit)
 
         in_threads(fill, range(len(rows)))
 
@@ -106,6 +106,6 @@ def with_channels(images: np.ndarray, out: np.ndarray) -> None:
         out[...] = images
 
 
-def _pixels(image: Any, out: np.ndarray, fit: str) -> np.ndarray:
+def pixels(image: Any, out: np.ndarray, fit: str) -> np.ndarray:
     H, W, C = out.shape
     return np.asarray(as_mode(resized(image, (H, W), fit), C)).reshape(H, W, C)
