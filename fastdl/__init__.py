@@ -13,7 +13,7 @@ from .callbacks import (
 )
 from .checkpoint import load, save
 from .config import get_default_dtype, set_default_dtype
-from .estimators import CTRClassifier
+from .estimators import AdImageClassifier, CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
 from .kernels.backend import get_backend, use_backend
 from .kernels.jit import get_num_threads, set_num_threads
@@ -58,8 +58,10 @@ from .models.ctr import (
     WideAndDeep,
     xDeepFM,
 )
+from .models.image import AdImageCNN, ImageModel, MobileNet, ResNet, fold
 from .network import Network, Sequential
 from .optimizers import FTRL, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, RowWiseAdaGrad
+from .saliency import grad_cam
 from .trainer import DivergedError, Trainer
 from .warm import warmup
 
@@ -72,6 +74,8 @@ __all__ = [
     "FTRL",
     "GELU",
     "SGD",
+    "AdImageCNN",
+    "AdImageClassifier",
     "AdaGrad",
     "Adam",
     "AdamW",
@@ -99,6 +103,7 @@ __all__ = [
     "Flatten",
     "History",
     "Huber",
+    "ImageModel",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -107,11 +112,13 @@ __all__ = [
     "MaskNet",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "MobileNet",
     "Network",
     "Optimizer",
     "ProgressBar",
     "RMSprop",
     "ReLU",
+    "ResNet",
     "RowWiseAdaGrad",
     "SequenceField",
     "Sequential",
@@ -124,9 +131,11 @@ __all__ = [
     "WideAndDeep",
     "__version__",
     "calibration",
+    "fold",
     "get_backend",
     "get_default_dtype",
     "get_num_threads",
+    "grad_cam",
     "initializers",
     "load",
     "losses",

@@ -27,7 +27,7 @@ from fastdl.network import Network
 from .base import probabilities
 
 _ACTIVATIONS = {
-    "relu": ReLU, "leaky_relu": LeakyReLU, "leakyrelu": LeakyReLU, "sigmoid": Sigmoid,
+    "relu": ReLU, "leaky_relu": LeakyReLU, "sigmoid": Sigmoid,
     "tanh": Tanh, "gelu": GELU,
 }  # fmt: skip
 
