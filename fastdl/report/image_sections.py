@@ -67,7 +67,7 @@ def by_class(results: Results) -> Markup:
     ]  # fmt: skip
     for name in ("macro", "weighted"):
         figures = (digits(test[name][key], 4) for key in ("precision", "recall", "f1"))
-        rows.append((f"{name} mean", *figures, "", ""))
+        rows.append((f"{name} mean", *figures, "-", "-"))
     numbers = ("precision", "recall", "F1", "images", "in training")
     picture = panels.confidence(results.get("confidence") or {})
     inside = f'<div class="pair">{table(["class"], numbers, rows)}{picture}</div>'

@@ -51,6 +51,7 @@ tr {{ break-inside: avoid; }}
 .bar {{ top: .15rem; height: .8rem; background: var(--blue); min-width: 1px; }}
 .less {{ background: var(--orange); }}
 .spread {{ top: .5rem; height: 2px; background: var(--ink); }}
+.pair .pictures {{ flex: 1 1 19rem; max-width: 30rem; }}
 .matrix th, .matrix td {{ text-align: right; border: 1px solid var(--paper); min-width: 2.7rem;
   padding: .15rem .3rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }}
 .matrix thead th {{ height: 6rem; text-align: left; white-space: nowrap; padding: 0; }}

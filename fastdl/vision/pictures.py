@@ -16,15 +16,18 @@ _GAP = 1  # pixels between filters
 _RAMP = np.array([[0, 255, 230, 90], [0.45, 255, 190, 40], [0.7, 245, 110, 20], [0.8, 205, 10, 40]])
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Pixels (H, W, 1), (H, W, 3) or, with alpha, (H, W, 4) as a PNG file, atomically."""
+def write_png(path: Path, pixels: NDArray[np.uint8], largest: int = LARGEST) -> None:
+    """Pixels (H, W, 1), (H, W, 3) or, with alpha, (H, W, 4) as a PNG file, atomically.
+
+    A longer side than ``largest`` is made as short as that.
+    """
     from PIL import Image
 
     if pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    if max(image.size) > LARGEST:
-        image.thumbnail((LARGEST, LARGEST))
+    if max(image.size) > largest:
+        image.thumbnail((largest, largest))
     written = io.BytesIO()
     image.save(written, format="PNG", optimize=True)
     write_atomically(path, lambda temporary: _write_bytes(temporary, written), durable=False)
@@ -52,14 +55,14 @@ def heated(pixels: NDArray[np.uint8], heat: np.ndarray) -> NDArray[np.uint8]:
     return mixed.round().clip(0, 255).astype(np.uint8)
 
 
-def filter_sheet(W: np.ndarray, least: int = 20) -> NDArray[np.uint8]:
+def filter_sheet(W: np.ndarray, least: int = 24) -> NDArray[np.uint8]:
     """Filters (K, C, KH, KW) beside each other as (H, W, 4); grey where C is not 3.
 
     Each filter is scaled by its own largest weight, so that 0 is the middle grey; between them the
     sheet is transparent.
 
     >>> filter_sheet(np.ones((4, 1, 3, 3))).shape
-    (43, 43, 4)
+    (49, 49, 4)
     """
     K, C, KH, KW = W.shape
     shown = W if C == 3 else W.mean(axis=1, keepdims=True)

@@ -10,13 +10,14 @@ import numpy as np
 from ..data.images import ImageSet, ImageStream
 from ..layers import Conv2D
 from ..saliency import grad_cam
-from .pictures import filter_sheet, heated, write_png
+from .pictures import LARGEST, filter_sheet, heated, write_png
 from .trained import TrainedImageModel
 
 PICTURES = "pictures"
 _OF_A_CLASS = 4  # images that are shown of each class
 _CLASSES = 20  # at most so many classes are shown
 _AUGMENTED = 12
+_SHEET = 800  # pixels of a sheet of filters
 
 
 class Shown:
@@ -33,7 +34,7 @@ class Shown:
         files = []
         for part, own in enumerate(pixels):
             files.append(f"{group}-{len(known):02d}-{part}.png")
-            write_png(self.folder / files[-1], own)
+            write_png(self.folder / files[-1], own, _SHEET if group == "filters" else LARGEST)
         known.append({"files": files, **told})
 
     def decided(
