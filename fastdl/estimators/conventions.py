@@ -118,7 +118,8 @@ class Classifier(Estimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable of ``classes_``, (N,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def set_score_request(self, *, sample_weight: bool | str | None = None) -> Any:
         """Whether metadata routing passes sample_weight to ``score``; returns the estimator."""
