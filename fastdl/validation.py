@@ -96,6 +96,18 @@ def check_size(value: Any, name: str) -> int:
     return int(value)
 
 
+def check_pair(value: Any, name: str, low: int = 1) -> tuple[int, int]:
+    """``value``, an int or a pair of ints of at least ``low``, as a pair (height, width)."""
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    wanted = "positive ints" if low == 1 else f"ints of at least {low}"
+    whole = [isinstance(v, int | np.integer) and not isinstance(v, bool) for v in pair]
+    if len(pair) != 2 or not all(whole):
+        raise TypeError(f"{name} is {value!r}; expected an int or a pair of {wanted}.")
+    if min(pair) < low:
+        raise ValueError(f"{name} is {value!r}; expected an int or a pair of {wanted}.")
+    return int(pair[0]), int(pair[1])
+
+
 def check_sample_weight(weight: ArrayLike | None, rows: int) -> np.ndarray | None:
     """Row weights as float64 (rows,), or None."""
     if weight is None:

@@ -8,19 +8,23 @@ from .convolution import Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .layernorm import LayerNorm
+from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .table import Embedding
 
 __all__ = [
     "GELU",
+    "AvgPool2D",
     "BatchNormalization",
     "Conv2D",
     "Dense",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAvgPool2D",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "MaxPool2D",
     "ReLU",
     "Sigmoid",
     "Tanh",

@@ -1,0 +1,189 @@
+"""Mean of windows of images (N, H, W, C), and of whole images.
+
+Windows are added up line by line, then pixel by pixel; backward goes the other way. A task owns
+some lines of the result, or for whole images some images.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .batchnorm_images import fold, repeat, row_length
+from .dense import pieces
+from .jit import jit
+from .windows import add_pixels, inside, take_pixels
+
+KERNELS = ("avgpool_forward", "avgpool_backward", "global_avgpool_forward",
+           "global_avgpool_backward")  # fmt: skip
+
+ELEMENTS = 16384  # of the input of one task
+SMALL = 32768  # elements below which a parallel region would cost more than it saves
+
+
+@jit(inline=True)
+def _share(place, size, kernel, stride, padding, count_include_pad):  # type: ignore[no-untyped-def]
+    """1 / (number of places of a window that count) along one axis."""
+    start = place * stride - padding
+    count = kernel if count_include_pad else min(start + kernel, size) - max(start, 0)
+    return 1.0 / count
+
+
+@jit(apart=True)
+def _shares(W, kernel, stride, padding, count_include_pad, shares):  # type: ignore[no-untyped-def]
+    """shares (OW, C): the share of every pixel of a line."""
+    for ow in range(shares.shape[0]):
+        share = shares.dtype.type(_share(ow, W, kernel, stride, padding, count_include_pad))
+        pixel = shares[ow]
+        for j in range(pixel.size):
+            pixel[j] = share
+
+
+@jit(apart=True)
+def _forward_line(x, oh, kernel, stride, padding, share, shares, out):  # type: ignore[no-untyped-def]
+    """Line oh of an image's out (OW, C) from x (H, W C); shares (OW C,) and the line's share."""
+    OW, C = out.shape
+    H, W = x.shape[0], x.shape[1] // C
+    total, line, zero = np.zeros(W * C, out.dtype), out.reshape(OW * C), out.dtype.type(0)
+    for j in range(line.size):
+        line[j] = zero
+    for ih in range(
+        max(oh * stride[0] - padding[0], 0), min(oh * stride[0] - padding[0] + kernel[0], H)
+    ):
+        row = x[ih]
+        for j in range(row.size):
+            total[j] += row[j]
+    scratch = np.empty(OW * C, out.dtype)
+    for kw in range(kernel[1]):
+        first, stop = inside(kw, W, OW, stride[1], padding[1], 1)
+        start = first * stride[1] - padding[1] + kw
+        take_pixels(total, start, stride[1], stop - first, C, scratch)
+        add_pixels(line, first, 1, stop - first, C, scratch)
+    for j in range(line.size):
+        line[j] *= shares[j] * share
+
+
+@jit(parallel=True)
+def avgpool_forward(x, kernel, stride, padding, count_include_pad, out):  # type: ignore[no-untyped-def]
+    """x (N, H, W, C), out (N, OH, OW, C); the others are pairs of ints and a bool."""
+    N, H, W, C = x.shape
+    OH, OW = out.shape[1], out.shape[2]
+    lines, most, real = x.reshape(N, H, W * C), max(ELEMENTS // (W * C), 1), out.dtype.type
+    shares = np.empty((OW, C), out.dtype)
+    _shares(W, kernel[1], stride[1], padding[1], count_include_pad, shares)
+    flat = shares.reshape(OW * C)
+    if x.size < SMALL:
+        for i in range(N * OH):
+            n, oh = i // OH, i % OH
+            share = real(_share(oh, H, kernel[0], stride[0], padding[0], count_include_pad))
+            _forward_line(lines[n], oh, kernel, stride, padding, share, flat, out[n, oh])
+    else:
+        for task in prange(pieces(N * OH, most)):  # each task owns some lines of out
+            for i in range(task * most, min((task + 1) * most, N * OH)):
+                n, oh = i // OH, i % OH
+                share = real(_share(oh, H, kernel[0], stride[0], padding[0], count_include_pad))
+                _forward_line(lines[n], oh, kernel, stride, padding, share, flat, out[n, oh])
+
+
+@jit(apart=True)
+def _backward_line(dout, ih, H, kernel, stride, padding, count_include_pad, shares, dx):  # type: ignore[no-untyped-def]
+    """Line ih of an image's dx (W, C) from dout (OH, OW C)."""
+    W, C = dx.shape
+    OH, OW = dout.shape[0], dout.shape[1] // C
+    line, zero, real = dx.reshape(W * C), dx.dtype.type(0), dx.dtype.type
+    for j in range(line.size):
+        line[j] = zero
+    total = np.zeros(OW * C, dx.dtype)
+    first_line, stop_line = (
+        pieces(max(ih + padding[0] - kernel[0] + 1, 0), stride[0]),
+        min((ih + padding[0]) // stride[0] + 1, OH),
+    )
+    for oh in range(first_line, stop_line):
+        share = real(_share(oh, H, kernel[0], stride[0], padding[0], count_include_pad))
+        d = dout[oh]
+        for j in range(d.size):
+            total[j] += d[j] * share
+    for j in range(total.size):
+        total[j] *= shares[j]
+    for kw in range(kernel[1]):
+        first, stop = inside(kw, W, OW, stride[1], padding[1], 1)
+        start = first * stride[1] - padding[1] + kw
+        add_pixels(line, start, stride[1], stop - first, C, total[first * C : stop * C])
+
+
+@jit(parallel=True)
+def avgpool_backward(dout, kernel, stride, padding, count_include_pad, dx):  # type: ignore[no-untyped-def]
+    """dout (N, OH, OW, C), dx (N, H, W, C); the others are pairs of ints and a bool."""
+    N, H, W, C = dx.shape
+    OH, OW = dout.shape[1], dout.shape[2]
+    d, most = dout.reshape(N, OH, OW * C), max(ELEMENTS // (W * C), 1)
+    shares = np.empty((OW, C), dx.dtype)
+    _shares(W, kernel[1], stride[1], padding[1], count_include_pad, shares)
+    flat = shares.reshape(OW * C)
+    if dx.size < SMALL:
+        for i in range(N * H):
+            n, ih = i // H, i % H
+            _backward_line(d[n], ih, H, kernel, stride, padding, count_include_pad, flat, dx[n, ih])
+    else:
+        for task in prange(pieces(N * H, most)):  # each task owns some lines of dx
+            for i in range(task * most, min((task + 1) * most, N * H)):
+                n, ih = i // H, i % H
+                _backward_line(
+                    d[n], ih, H, kernel, stride, padding, count_include_pad, flat, dx[n, ih]
+                )
+
+
+@jit(apart=True)
+def _mean_of_image(x, out):  # type: ignore[no-untyped-def]
+    """out (C,) = the mean of an image's pixels (n,)."""
+    C = out.size
+    total = np.zeros(row_length(C), out.dtype)
+    share = out.dtype.type(C / x.size)
+    for start in range(0, x.size, total.size):
+        row = x[start : min(start + total.size, x.size)]
+        for j in range(row.size):
+            total[j] += row[j]
+    fold(total, C, out)
+    for j in range(C):
+        out[j] *= share
+
+
+@jit(parallel=True)
+def global_avgpool_forward(x, out):  # type: ignore[no-untyped-def]
+    """out (N, C) = the mean over the pixels of x (N, P, C)."""
+    N, P, C = x.shape
+    flat = x.reshape(N, P * C)
+    if x.size < SMALL:
+        for n in range(N):
+            _mean_of_image(flat[n], out[n])
+    else:
+        for n in prange(N):  # each task owns a row of out
+            _mean_of_image(flat[n], out[n])
+
+
+@jit(apart=True)
+def _spread_over_image(dout, dx):  # type: ignore[no-untyped-def]
+    """Every pixel of dx (n,) = dout (C,) / their number."""
+    C = dout.size
+    pixel, row = np.empty(C, dx.dtype), np.empty(row_length(C), dx.dtype)
+    share = dx.dtype.type(C / dx.size)
+    for j in range(C):
+        pixel[j] = dout[j] * share
+    repeat(pixel, row)
+    for start in range(0, dx.size, row.size):
+        result = dx[start : min(start + row.size, dx.size)]
+        for j in range(result.size):
+            result[j] = row[j]
+
+
+@jit(parallel=True)
+def global_avgpool_backward(dout, dx):  # type: ignore[no-untyped-def]
+    """dx (N, P, C) = dout (N, C) / P at every pixel."""
+    N, P, C = dx.shape
+    flat = dx.reshape(N, P * C)
+    if dx.size < SMALL:
+        for n in range(N):
+            _spread_over_image(dout[n], flat[n])
+    else:
+        for n in prange(N):  # each task owns an image of dx
+            _spread_over_image(dout[n], flat[n])
