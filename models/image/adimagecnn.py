@@ -17,7 +17,8 @@ HEADS = ("pool", "dense")
 class AdImageCNN(ImageModel):
     """Stages of 3x3 convolutions with a 2x2 pool behind each (Simonyan & Zisserman 2015).
 
-    widths: channels of each stage. convolutions: in each stage. batch_norm: behind each of them.
+    widths: channels of each stage; None takes as many stages, up to 4, as leave maps of 3 pixels,
+    and doubles from 32 on (of 4 stages from 16 on). convolutions: in each stage. batch_norm: behind each of them.
     head: "pool", the means of the last maps, takes images of any size; "dense", a hidden layer of
     ``hidden`` units on all of the last maps, takes those of ``size``. dropout: of what the output
     layer sees. Other arguments as in ``ImageModel``.
@@ -29,7 +30,7 @@ class AdImageCNN(ImageModel):
     """
 
     options: ClassVar = {
-        "widths": (32, 64, 128), "convolutions": 2, "batch_norm": True, "dropout": 0.2,
+        "widths": None, "convolutions": 2, "batch_norm": True, "dropout": 0.2,
         "head": "pool", "hidden": 128,
     }  # fmt: skip
     widths: tuple[int, ...]
@@ -66,6 +67,9 @@ class AdImageCNN(ImageModel):
         )(x)  # fmt: skip
 
     def _check(self) -> None:
+        if self.widths is None:
+            stages = max(1, self.halvings(4, 3))
+            self.widths = tuple((16 if stages == 4 else 32) << i for i in range(stages))
         self.widths = tuple(check_size(width, "widths' numbers") for width in self.widths)
         check_size(self.convolutions, "convolutions")
         check_size(self.hidden, "hidden")
