@@ -13,7 +13,7 @@ from .callbacks import (
 )
 from .checkpoint import load, save
 from .config import get_default_dtype, set_default_dtype
-from .estimators import CTRClassifier
+from .estimators import AdImageClassifier, CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
 from .kernels.backend import get_backend, use_backend
 from .kernels.jit import get_num_threads, set_num_threads
@@ -63,8 +63,10 @@ from .models.ctr import (
     WideAndDeep,
     xDeepFM,
 )
+from .models.image import AdImageCNN, ImageModel, MobileNet, ResNet, fold
 from .network import Network, Sequential
 from .optimizers import FTRL, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, RowWiseAdaGrad
+from .saliency import grad_cam
 from .trainer import DivergedError, Trainer
 from .warm import warmup
 
@@ -77,6 +79,8 @@ __all__ = [
     "FTRL",
     "GELU",
     "SGD",
+    "AdImageCNN",
+    "AdImageClassifier",
     "AdaGrad",
     "Adam",
     "AdamW",
@@ -106,6 +110,7 @@ __all__ = [
     "GlobalAvgPool2D",
     "History",
     "Huber",
+    "ImageModel",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -115,11 +120,13 @@ __all__ = [
     "MaxPool2D",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "MobileNet",
     "Network",
     "Optimizer",
     "ProgressBar",
     "RMSprop",
     "ReLU",
+    "ResNet",
     "RowWiseAdaGrad",
     "SequenceField",
     "Sequential",
@@ -132,10 +139,12 @@ __all__ = [
     "WideAndDeep",
     "__version__",
     "calibration",
+    "fold",
     "get_backend",
     "get_default_dtype",
     "get_num_threads",
     "get_winograd",
+    "grad_cam",
     "initializers",
     "load",
     "losses",
