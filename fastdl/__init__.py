@@ -23,6 +23,7 @@ from .layers import (
     BatchNormalization,
     Dense,
     Dropout,
+    Dropout2D,
     Embedding,
     Flatten,
     GlobalAvgPool2D,
@@ -33,6 +34,7 @@ from .layers import (
     ReLU,
     Sigmoid,
     Tanh,
+    Upsample2D,
 )
 from .losses import (
     Huber,
@@ -91,6 +93,7 @@ __all__ = [
     "Dense",
     "DivergedError",
     "Dropout",
+    "Dropout2D",
     "EarlyStopping",
     "Embedding",
     "FactorizationMachine",
@@ -125,6 +128,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Tanh",
     "Trainer",
+    "Upsample2D",
     "WideAndDeep",
     "__version__",
     "calibration",

@@ -16,10 +16,10 @@ BACKENDS = ("numba", "numpy")
 
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
-    "activation", "attention", "avgpool", "batchnorm", "batchnorm_images", "cin", "coalesce",
-    "coalesce_fields", "cross", "dense", "dropout", "embedding", "entries", "field_values",
-    "fields", "fusion", "gather", "interaction", "isotonic", "layernorm", "loss", "matmul",
-    "maxpool", "metrics", "mlp", "optimizer", "scaling", "sparse", "strings",
+    "activation", "attention", "avgpool", "batchnorm", "batchnorm_images", "channels", "cin",
+    "coalesce", "coalesce_fields", "cross", "dense", "dropout", "embedding", "entries",
+    "field_values", "fields", "fusion", "gather", "interaction", "isotonic", "layernorm", "loss",
+    "matmul", "maxpool", "metrics", "mlp", "optimizer", "scaling", "sparse", "strings", "upsample",
 )  # fmt: skip
 
 

@@ -5,10 +5,11 @@ from .base import Layer
 from .batchnorm import BatchNormalization
 from .combine import Flatten
 from .dense import Dense
-from .dropout import Dropout
+from .dropout import Dropout, Dropout2D
 from .layernorm import LayerNorm
 from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .table import Embedding
+from .upsample import Upsample2D
 
 __all__ = [
     "GELU",
@@ -16,6 +17,7 @@ __all__ = [
     "BatchNormalization",
     "Dense",
     "Dropout",
+    "Dropout2D",
     "Embedding",
     "Flatten",
     "GlobalAvgPool2D",
@@ -26,4 +28,5 @@ __all__ = [
     "ReLU",
     "Sigmoid",
     "Tanh",
+    "Upsample2D",
 ]
