@@ -1,6 +1,6 @@
 """One number for each channel of an image: means of x (N, P, C) over its P pixels, and factors.
 
-A task owns some images. Several pixels are taken as one long row, as in ``batchnorm_images``.
+A task owns some images. Several pixels are taken as one long row (see ``long_rows``).
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .batchnorm_images import fold, repeat, row_length
 from .jit import jit
+from .long_rows import fold, repeat, row_length
 
 KERNELS = ("global_avgpool_forward", "global_avgpool_backward", "scale_channels")
 
