@@ -5,8 +5,8 @@ images (Ioffe & Szegedy 2015; the sum before f as in He et al. 2016). Nothing be
 stored for backward, which computes it again. A task owns a block of
 pixels; the blocks' sums are joined in their order.
 
-Several pixels are taken as one long row (see ``long_rows``). Experiments that failed: sums over four
-long rows at a time, and the gradient before the activation computed again for dx.
+Several pixels are taken as one long row (see ``long_rows``). Sums over four long rows at a time
+gained nothing; computing the gradient before the activation again for dx was a sixth slower.
 """
 
 from __future__ import annotations

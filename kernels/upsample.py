@@ -17,6 +17,7 @@ from numba import prange
 
 from .dense import pieces
 from .jit import jit
+from .lanes import add_row
 from .windows import put_pixels, take_pixels
 
 KERNELS = ("upsample_forward", "upsample_backward")
@@ -26,10 +27,8 @@ SMALL = 32768  # elements below which a parallel region would cost more than it 
 
 
 @jit(inline=True)
-def _phase(p, scale, bilinear):  # type: ignore[no-untyped-def]
-    """(first, weight) of the outputs p, p + scale ..."""
-    if not bilinear:
-        return 0, 0.0
+def _phase(p, scale):  # type: ignore[no-untyped-def]
+    """(first, weight) of the outputs p, p + scale ..., bilinear."""
     position = (p + 0.5) / scale - 0.5
     first = math.floor(position)
     return first, position - first
@@ -52,7 +51,11 @@ def _blend(a, b, weight, out):  # type: ignore[no-untyped-def]
 def _forward_line(x, oh, scale, bilinear, line, moved, out):  # type: ignore[no-untyped-def]
     """Line oh of an image's out (OW C,) from x (H, W C); line has a pixel more at both ends."""
     H, C = x.shape[0], (line.size - x.shape[1]) // 2
-    first, weight = _phase(oh % scale[0], scale[0], bilinear)
+    if not bilinear:  # nothing to work out, only to move
+        for p in range(scale[1]):
+            put_pixels(out, p, scale[1], moved.size // C, C, x[oh // scale[0]])
+        return
+    first, weight = _phase(oh % scale[0], scale[0])
     top = oh // scale[0] + first
     inner = line[C : line.size - C]
     _blend(x[min(max(top, 0), H - 1)], x[min(max(top + 1, 0), H - 1)], weight, inner)
@@ -62,7 +65,7 @@ def _forward_line(x, oh, scale, bilinear, line, moved, out):  # type: ignore[no-
     for j in range(C):
         last[j] = edge[j]
     for p in range(scale[1]):
-        left, share = _phase(p, scale[1], bilinear)
+        left, share = _phase(p, scale[1])
         start = (1 + left) * C
         a = line[start : start + moved.size]
         b = line[start + C : start + C + moved.size] if share > 0.0 else a
@@ -102,13 +105,28 @@ def _add_scaled(source, factor, out):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _gathered(dout, ih, H, scale, bilinear, total):  # type: ignore[no-untyped-def]
+def _sum_of_copies(dout, ih, scale, total, C, dx):  # type: ignore[no-untyped-def]
+    """Line ih of an image's dx (W C,) for nearest: the sum of dout (OH, OW C) over its copies."""
+    copies = dout[ih * scale[0]]
+    for j in range(total.size):
+        total[j] = copies[j]
+    for i in range(1, scale[0]):
+        _add_scaled(dout[ih * scale[0] + i], 1.0, total)
+    take_pixels(total, 0, scale[1], dx.size // C, C, dx)
+    K, step = np.uint64(C), np.uint64(scale[1])
+    for p in range(1, scale[1]):
+        for i in range(np.uint64(0), np.uint64(dx.size // C)):
+            add_row(dx, i * K, total, (i * step + np.uint64(p)) * K, K)
+
+
+@jit(apart=True)
+def _gathered(dout, ih, H, scale, total):  # type: ignore[no-untyped-def]
     """total (OW C,) = the lines of dout (OH, OW C) with the weight that line ih has in them."""
     for j in range(total.size):
         total[j] = 0
     for q in range(max(ih - 1, 0), min(ih + 2, H)):
         for p in range(scale[0]):
-            first, weight = _phase(p, scale[0], bilinear)
+            first, weight = _phase(p, scale[0])
             low, high = min(max(q + first, 0), H - 1), min(max(q + first + 1, 0), H - 1)
             factor = (1.0 - weight if low == ih else 0.0) + (weight if high == ih else 0.0)
             if factor > 0.0:
@@ -119,11 +137,14 @@ def _gathered(dout, ih, H, scale, bilinear, total):  # type: ignore[no-untyped-d
 def _backward_line(dout, ih, H, scale, bilinear, total, line, moved, dx):  # type: ignore[no-untyped-def]
     """Line ih of an image's dx (W C,) from dout (OH, OW C)."""
     C = (line.size - dx.size) // 2
-    _gathered(dout, ih, H, scale, bilinear, total)
+    if not bilinear:
+        _sum_of_copies(dout, ih, scale, total, C, dx)
+        return
+    _gathered(dout, ih, H, scale, total)
     for j in range(line.size):
         line[j] = 0
     for p in range(scale[1]):
-        left, share = _phase(p, scale[1], bilinear)
+        left, share = _phase(p, scale[1])
         start = (1 + left) * C
         take_pixels(total, p, scale[1], moved.size // C, C, moved)
         _add_scaled(moved, 1.0 - share, line[start : start + moved.size])
