@@ -18,9 +18,9 @@ BACKENDS = ("numba", "numpy")
 FILES = (
     "activation", "attention", "avgpool", "batchnorm", "batchnorm_images", "cin", "coalesce",
     "coalesce_fields", "convolution", "convolution_data", "convolution_weights", "cross", "dense",
-    "dropout", "embedding", "entries", "field_values", "fields", "fusion", "gather", "interaction",
-    "isotonic", "layernorm", "loss", "matmul", "maxpool", "metrics", "mlp", "optimizer", "scaling",
-    "sparse", "strings", "winograd",
+    "dropout", "embedding", "entries", "field_values", "fields", "fusion", "gather", "im2col",
+    "interaction", "isotonic", "layernorm", "loss", "matmul", "maxpool", "metrics", "mlp",
+    "optimizer", "scaling", "sparse", "strings", "winograd",
 )  # fmt: skip
 
 
