@@ -87,7 +87,7 @@ def _col2im_task(task, col, kernel, stride, padding, x):  # type: ignore[no-unty
 
 @jit(parallel=True)
 def col2im(col, kernel, stride, padding, x):  # type: ignore[no-untyped-def]
-    """x (N, C, H, W) = the sums of col (N OH OW, C FH FW) at the places that im2col took it from."""
+    """x (N, C, H, W) = the sums of col (N OH OW, C FH FW) where im2col takes it from."""
     N, C, _, _ = x.shape
     tasks = N * pieces(C, CHANNELS)
     if col.size < SMALL:

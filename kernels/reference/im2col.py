@@ -37,7 +37,7 @@ def im2col(x, shape, strides, kernel, stride, padding, col):  # type: ignore[no-
 
 
 def col2im(col, kernel, stride, padding, x):  # type: ignore[no-untyped-def]
-    """x (N, C, H, W) = the sums of col (N OH OW, C FH FW) at the places that im2col took it from."""
+    """x (N, C, H, W) = the sums of col (N OH OW, C FH FW) where im2col takes it from."""
     N, C, H, W = x.shape
     OH, OW = _outputs(H, W, kernel, stride, padding)
     patches = col.reshape(N, OH, OW, C, *kernel).transpose(0, 3, 4, 5, 1, 2)
