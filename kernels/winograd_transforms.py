@@ -35,8 +35,8 @@ def matrices(points: tuple[Fraction, ...], m: int) -> tuple[np.ndarray, np.ndarr
     others = [np.delete(points, i) for i in range(n)]
     A, G, B = (np.zeros((n + 1, size), object) for size in (m, 3, n + 1))
     for i in range(n):
-        A[i] = points[i] ** np.arange(m)
-        G[i] = points[i] ** np.arange(3) / np.prod(points[i] - others[i])
+        A[i] = [points[i] ** j for j in range(m)]  # of Python's ints: of NumPy's it is a float
+        G[i] = [points[i] ** j / np.prod(points[i] - others[i]) for j in range(3)]
         B[i, :n] = np.poly(others[i])[::-1]
     A[n, -1] = G[n, -1] = 1
     B[n] = np.poly(points)[::-1]
