@@ -61,9 +61,9 @@ def col2im(
     sum(im2col(x) col) = sum(x col2im(col)). Raises as ``im2col``.
 
     >>> import numpy as np, fastdl
-    >>> fastdl.col2im(np.ones((2, 4)), (1, 1, 2, 3), 2, 2)
+    >>> fastdl.col2im(np.ones((2, 4), np.float32), (1, 1, 2, 3), 2, 2)
     array([[[[1., 2., 1.],
-             [1., 2., 1.]]]])
+             [1., 2., 1.]]]], dtype=float32)
     """
     shape = tuple(input_shape)
     if len(shape) != 4:
