@@ -18,7 +18,7 @@ from .jit import numba_is_compiling
 from .vectors import BYTES, I64, Vectors, ir
 
 # The usual points of F(4x4) are 0, +-1, +-2; with these, whose powers are nearer to 1, its errors
-# are less than half as large (benchmarks/accuracy_winograd.py).
+# are a third to a half as large (benchmarks/accuracy_winograd.py).
 POINTS = {
     2: (Fraction(0), Fraction(1), Fraction(-1)),
     4: (Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2)),
