@@ -1,11 +1,11 @@
-"""Errors of 3 x 3 convolutions in float32: the direct way and Winograd's, and points for the latter.
+"""Errors of 3 x 3 convolutions in float32, directly and by Winograd, and of the latter's points.
 
     python benchmarks/accuracy_winograd.py     # the kernels, then points in NumPy; half a minute
     python benchmarks/accuracy_winograd.py --write benchmarks/results/accuracy_winograd.md
 
 Images, filters and upstream gradients are normal random numbers. The largest error against float64
-is divided by the standard deviation of what it is an error of; the root of the mean square likewise.
-The figures in ``fastdl.set_winograd`` are from here, and the points in
+is divided by the standard deviation of what it is an error of, and so is the root of the mean
+square. The figures in ``fastdl.set_winograd`` are from here, and the points in
 kernels/winograd_transforms.py. tests/test_kernels_winograd.py asserts the bounds.
 """
 
