@@ -85,9 +85,8 @@ def _weights_task(
         d, d0 = dout.reshape(-1), (image * OH + row) * OW * K
         if part == 0 and bias_sums.size:
             add_pixels(d, d0, n, wide, bias_sums[chunk], unit > first_unit)
-        if (
-            d0 + n * K == d.size and Kg % vector
-        ):  # the tile reads whole vectors, here behind the end
+        # the tile reads whole vectors: the last columns' reach over the unit, and here over dout
+        if d0 + n * K + rounded(Kg, vector) - Kg > d.size:
             held = np.empty(n * K + block, d.dtype)
             for i in range(n * K):
                 held[i] = d[d0 + i]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ..config import resolve_dtype
 from ..initializers import get_initializer
 from ..kernels import activation as kinds
-from ..validation import check_size
+from ..validation import check_pair, check_size
 from .base import Layer, ops, required
 from .layout import channels_first, channels_last
 from .winograd import winograd_tile
@@ -68,9 +68,11 @@ class Conv2D(Layer):
         self.in_channels = check_size(in_channels, "in_channels")
         self.out_channels = check_size(out_channels, "out_channels")
         self.groups = check_size(groups, "groups")
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.stride, self.dilation = pair(stride, "stride"), pair(dilation, "dilation")
-        self.padding = padding if isinstance(padding, str) else pair(padding, "padding", low=0)
+        self.kernel_size = check_pair(kernel_size, "kernel_size")
+        self.stride, self.dilation = check_pair(stride, "stride"), check_pair(dilation, "dilation")
+        self.padding = (
+            padding if isinstance(padding, str) else check_pair(padding, "padding", low=0)
+        )
         self._edges = self._padding()
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(
@@ -188,15 +190,3 @@ class Conv2D(Layer):
             tile = winograd_tile(out.shape, depth, self.dtype)
         self.algorithms[what] = f"winograd {tile}x{tile}" if tile else "direct"
         return tile
-
-
-def pair(value: Any, name: str, low: int = 1) -> Pair:
-    """An int or two of them, one for each axis, as two."""
-    values = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(values) != 2 or any(
-        isinstance(v, bool) or not isinstance(v, int | np.integer) for v in values
-    ):
-        raise TypeError(f"{name} is {value!r}; expected an int or two, one for each axis.")
-    if min(values) < low:
-        raise ValueError(f"{name} is {value!r}; expected numbers of {low} or more.")
-    return int(values[0]), int(values[1])
