@@ -37,7 +37,7 @@ def headline(results: Results) -> Markup:
     ]  # fmt: skip
     calibration = f"expected calibration error {test['ece']:.4f}"
     if test.get("top_k_accuracy") is not None:
-        calibration += f"; among the first {test['top_k']} {test['top_k_accuracy']:.2%}"
+        calibration += f"; accuracy of the first {test['top_k']} {test['top_k_accuracy']:.2%}"
     about = f"On {test['rows']:,} {results.get('tested_on', 'test')} images; {calibration}."
     return section("Test", f'<div class="cards">{"".join(cards)}</div>', about=about)
 

@@ -70,8 +70,8 @@ tr {{ break-inside: avoid; }}
 .strip {{ display: flex; flex-wrap: wrap; gap: 4px; }}
 .strip img {{ width: 96px; height: auto; image-rendering: pixelated; border-radius: 2px; }}
 .decisions .strip {{ flex-wrap: nowrap; }}
-.decisions .strip img {{ width: min(96px, 30%); flex: 0 1 96px; }}
-.decisions figure {{ flex: 0 1 316px; }}
+.decisions .strip img {{ flex: 0 1 112px; min-width: 0; }}
+.decisions figure {{ flex: 0 1 23.3rem; }}
 figcaption {{ font-size: .85rem; color: var(--quiet); padding-top: .3rem;
   overflow-wrap: anywhere; }}
 figcaption b {{ color: var(--ink); font-weight: 600; }}

@@ -29,7 +29,7 @@ class ImageJob(Options):
     test: str | None = None  # images that test, in place of a share of data
     path_column: str | None = None  # of a CSV
     label_column: str | None = None
-    rows: int = 4000  # of generated creatives
+    rows: int = 3000  # of generated creatives
     difficulty: float = 0.5
     labels: str = "product"
     on_error: str = "stop"  # or "skip" bad files, which are counted
@@ -41,7 +41,7 @@ class ImageJob(Options):
     label_smoothing: float | None = None  # None: the preset's
     mixup: float | None = None
     class_weight: str | None = None
-    epochs: int = 12
+    epochs: int = 10
     batch_size: int = 64
     optimizer: str = "adamw"
     lr: float = 0.003  # the largest rate, behind the warm-up
