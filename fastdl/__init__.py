@@ -34,6 +34,8 @@ from .layers import (
     ReLU,
     Sigmoid,
     Tanh,
+    get_winograd,
+    set_winograd,
 )
 from .losses import (
     Huber,
@@ -141,6 +143,7 @@ __all__ = [
     "get_backend",
     "get_default_dtype",
     "get_num_threads",
+    "get_winograd",
     "grad_cam",
     "initializers",
     "load",
@@ -152,6 +155,7 @@ __all__ = [
     "schedules",
     "set_default_dtype",
     "set_num_threads",
+    "set_winograd",
     "use_backend",
     "warmup",
     "xDeepFM",

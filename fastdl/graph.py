@@ -83,6 +83,10 @@ class Graph(Network):
             layer, parents = self.nodes[i].layer, self._parents[i]
             if layer is None or gradients[i] is None:
                 continue
+            if all(self.nodes[parent].layer is None for parent in parents):
+                layer.backward_parameters(gradients[i])
+                gradients[i] = None
+                continue
             found: Any = layer.backward(gradients[i])
             gradients[i] = None  # free the memory
             if found is None:

@@ -40,11 +40,14 @@ def _shares(W, kernel, stride, padding, count_include_pad, shares):  # type: ign
 
 
 @jit(apart=True)
-def _forward_line(x, oh, kernel, stride, padding, share, shares, out):  # type: ignore[no-untyped-def]
-    """Line oh of an image's out (OW, C) from x (H, W C); shares (OW C,) and the line's share."""
+def _forward_line(x, oh, kernel, stride, padding, share, shares, scratch, out):  # type: ignore[no-untyped-def]
+    """Line oh of an image's out (OW, C) from x (H, W C), with shares (OW C,) and its own share."""
     OW, C = out.shape
     H, W = x.shape[0], x.shape[1] // C
-    total, line, zero = np.zeros(W * C, out.dtype), out.reshape(OW * C), out.dtype.type(0)
+    total, moved = scratch[: W * C], scratch[W * C :]
+    line, zero = out.reshape(OW * C), out.dtype.type(0)
+    for j in range(total.size):
+        total[j] = zero
     for j in range(line.size):
         line[j] = zero
     for ih in range(
@@ -53,47 +56,57 @@ def _forward_line(x, oh, kernel, stride, padding, share, shares, out):  # type: 
         row = x[ih]
         for j in range(row.size):
             total[j] += row[j]
-    scratch = np.empty(OW * C, out.dtype)
     for kw in range(kernel[1]):
         first, stop = inside(kw, W, OW, stride[1], padding[1], 1)
         start = first * stride[1] - padding[1] + kw
-        take_pixels(total, start, stride[1], stop - first, C, scratch)
-        add_pixels(line, first, 1, stop - first, C, scratch)
+        take_pixels(total, start, stride[1], stop - first, C, moved)
+        add_pixels(line, first, 1, stop - first, C, moved)
     for j in range(line.size):
         line[j] *= shares[j] * share
+
+
+@jit(apart=True)
+def _forward_lines(start, stop, x, kernel, stride, padding, count_include_pad, shares, out):  # type: ignore[no-untyped-def]
+    """Lines start to stop of out, those of all images counted on."""
+    H, OH = x.shape[1], out.shape[1]
+    scratch = np.empty(x.shape[2] + shares.size, out.dtype)
+    for i in range(start, stop):
+        n, oh = i // OH, i % OH
+        share = _share(oh, H, kernel[0], stride[0], padding[0], count_include_pad)
+        _forward_line(
+            x[n], oh, kernel, stride, padding, out.dtype.type(share), shares, scratch, out[n, oh]
+        )
 
 
 @jit(parallel=True)
 def avgpool_forward(x, kernel, stride, padding, count_include_pad, out):  # type: ignore[no-untyped-def]
     """x (N, H, W, C), out (N, OH, OW, C); the others are pairs of ints and a bool."""
     N, H, W, C = x.shape
-    OH, OW = out.shape[1], out.shape[2]
-    lines, most, real = x.reshape(N, H, W * C), max(ELEMENTS // (W * C), 1), out.dtype.type
-    shares = np.empty((OW, C), out.dtype)
+    lines, total, most = x.reshape(N, H, W * C), N * out.shape[1], max(ELEMENTS // (W * C), 1)
+    shares = np.empty((out.shape[2], C), out.dtype)
     _shares(W, kernel[1], stride[1], padding[1], count_include_pad, shares)
-    flat = shares.reshape(OW * C)
+    flat = shares.reshape(shares.size)
     if x.size < SMALL:
-        for i in range(N * OH):
-            n, oh = i // OH, i % OH
-            share = real(_share(oh, H, kernel[0], stride[0], padding[0], count_include_pad))
-            _forward_line(lines[n], oh, kernel, stride, padding, share, flat, out[n, oh])
+        _forward_lines(0, total, lines, kernel, stride, padding, count_include_pad, flat, out)
     else:
-        for task in prange(pieces(N * OH, most)):  # each task owns some lines of out
-            for i in range(task * most, min((task + 1) * most, N * OH)):
-                n, oh = i // OH, i % OH
-                share = real(_share(oh, H, kernel[0], stride[0], padding[0], count_include_pad))
-                _forward_line(lines[n], oh, kernel, stride, padding, share, flat, out[n, oh])
+        for task in prange(pieces(total, most)):  # each task owns some lines of out
+            start = np.int64(task * most)
+            stop = min(start + most, total)
+            _forward_lines(
+                start, stop, lines, kernel, stride, padding, count_include_pad, flat, out
+            )
 
 
 @jit(apart=True)
-def _backward_line(dout, ih, H, kernel, stride, padding, count_include_pad, shares, dx):  # type: ignore[no-untyped-def]
+def _backward_line(dout, ih, H, kernel, stride, padding, count_include_pad, shares, total, dx):  # type: ignore[no-untyped-def]
     """Line ih of an image's dx (W, C) from dout (OH, OW C)."""
     W, C = dx.shape
     OH, OW = dout.shape[0], dout.shape[1] // C
     line, zero, real = dx.reshape(W * C), dx.dtype.type(0), dx.dtype.type
     for j in range(line.size):
         line[j] = zero
-    total = np.zeros(OW * C, dx.dtype)
+    for j in range(total.size):
+        total[j] = zero
     first_line, stop_line = (
         pieces(max(ih + padding[0] - kernel[0] + 1, 0), stride[0]),
         min((ih + padding[0]) // stride[0] + 1, OH),
@@ -111,6 +124,17 @@ def _backward_line(dout, ih, H, kernel, stride, padding, count_include_pad, shar
         add_pixels(line, start, stride[1], stop - first, C, total[first * C : stop * C])
 
 
+@jit(apart=True)
+def _backward_lines(start, stop, dout, kernel, stride, padding, count_include_pad, shares, dx):  # type: ignore[no-untyped-def]
+    """Lines start to stop of dx, those of all images counted on."""
+    H, total = dx.shape[1], np.empty(shares.size, dx.dtype)
+    for i in range(start, stop):
+        n, ih = i // H, i % H
+        _backward_line(
+            dout[n], ih, H, kernel, stride, padding, count_include_pad, shares, total, dx[n, ih]
+        )
+
+
 @jit(parallel=True)
 def avgpool_backward(dout, kernel, stride, padding, count_include_pad, dx):  # type: ignore[no-untyped-def]
     """dout (N, OH, OW, C), dx (N, H, W, C); the others are pairs of ints and a bool."""
@@ -121,16 +145,12 @@ def avgpool_backward(dout, kernel, stride, padding, count_include_pad, dx):  # t
     _shares(W, kernel[1], stride[1], padding[1], count_include_pad, shares)
     flat = shares.reshape(OW * C)
     if dx.size < SMALL:
-        for i in range(N * H):
-            n, ih = i // H, i % H
-            _backward_line(d[n], ih, H, kernel, stride, padding, count_include_pad, flat, dx[n, ih])
+        _backward_lines(0, N * H, d, kernel, stride, padding, count_include_pad, flat, dx)
     else:
         for task in prange(pieces(N * H, most)):  # each task owns some lines of dx
-            for i in range(task * most, min((task + 1) * most, N * H)):
-                n, ih = i // H, i % H
-                _backward_line(
-                    d[n], ih, H, kernel, stride, padding, count_include_pad, flat, dx[n, ih]
-                )
+            start = np.int64(task * most)
+            stop = min(start + most, N * H)
+            _backward_lines(start, stop, d, kernel, stride, padding, count_include_pad, flat, dx)
 
 
 @jit(apart=True)

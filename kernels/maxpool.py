@@ -51,7 +51,7 @@ def _first_places(oh, kernel, stride, padding, dilation, C, index):  # type: ign
 
 
 @jit(apart=True)
-def _forward_line(x, oh, kernel, stride, padding, dilation, out, index):  # type: ignore[no-untyped-def]
+def _forward_line(x, oh, kernel, stride, padding, dilation, scratch, out, index):  # type: ignore[no-untyped-def]
     """Line oh of an image's out and index (OW, C) from x (H, W C)."""
     OW, C = out.shape
     H, W = x.shape[0], x.shape[1] // C
@@ -59,7 +59,6 @@ def _forward_line(x, oh, kernel, stride, padding, dilation, out, index):  # type
     for j in range(best.size):
         best[j] = low
     _first_places(oh, kernel, stride, padding, dilation, C, places)
-    scratch = np.empty(OW * C, out.dtype)
     for kh in range(kernel[0]):
         ih = oh * stride[0] - padding[0] + kh * dilation[0]
         if ih < 0 or ih >= H:
@@ -72,35 +71,41 @@ def _forward_line(x, oh, kernel, stride, padding, dilation, out, index):  # type
             _keep_larger(scratch[: (stop - first) * C], place, best[own], places[own])
 
 
+@jit(apart=True)
+def _forward_lines(start, stop, x, kernel, stride, padding, dilation, out, index):  # type: ignore[no-untyped-def]
+    """Lines start to stop of out and index, those of all images counted on."""
+    OH, OW, C = out.shape[1:]
+    scratch = np.empty(OW * C, out.dtype)
+    for i in range(start, stop):
+        n, oh = i // OH, i % OH
+        _forward_line(
+            x[n], oh, kernel, stride, padding, dilation, scratch, out[n, oh], index[n, oh]
+        )
+
+
 @jit(parallel=True)
 def maxpool_forward(x, kernel, stride, padding, dilation, out, index):  # type: ignore[no-untyped-def]
     """x (N, H, W, C), out and index (N, OH, OW, C); the others are pairs of ints."""
     N, H, W, C = x.shape
-    OH = out.shape[1]
-    lines = x.reshape(N, H, W * C)
+    lines, total = x.reshape(N, H, W * C), N * out.shape[1]
     most = max(ELEMENTS // (W * C), 1)
     if x.size < SMALL:
-        for i in range(N * OH):
-            n, oh = i // OH, i % OH
-            _forward_line(lines[n], oh, kernel, stride, padding, dilation, out[n, oh], index[n, oh])
+        _forward_lines(0, total, lines, kernel, stride, padding, dilation, out, index)
     else:
-        for task in prange(pieces(N * OH, most)):  # each task owns some lines of out and index
-            for i in range(task * most, min((task + 1) * most, N * OH)):
-                n, oh = i // OH, i % OH
-                _forward_line(
-                    lines[n], oh, kernel, stride, padding, dilation, out[n, oh], index[n, oh]
-                )
+        for task in prange(pieces(total, most)):  # each task owns some lines of out and index
+            start = np.int64(task * most)
+            stop = min(start + most, total)
+            _forward_lines(start, stop, lines, kernel, stride, padding, dilation, out, index)
 
 
 @jit(apart=True)
-def _backward_line(dout, index, ih, kernel, stride, padding, dilation, dx):  # type: ignore[no-untyped-def]
+def _backward_line(dout, index, ih, kernel, stride, padding, dilation, scratch, dx):  # type: ignore[no-untyped-def]
     """Line ih of an image's dx (W, C) from dout and index (OH, OW C)."""
     W, C = dx.shape
     OH, OW = dout.shape[0], dout.shape[1] // C
     line, zero = dx.reshape(W * C), dx.dtype.type(0)
     for j in range(line.size):
         line[j] = zero
-    scratch = np.empty(OW * C, dx.dtype)
     for kh in range(kernel[0]):
         below = ih + padding[0] - kh * dilation[0]
         oh = below // stride[0]
@@ -116,6 +121,15 @@ def _backward_line(dout, index, ih, kernel, stride, padding, dilation, dx):  # t
             add_pixels(line, start, stride[1], stop - first, C, scratch)
 
 
+@jit(apart=True)
+def _backward_lines(start, stop, dout, index, kernel, stride, padding, dilation, dx):  # type: ignore[no-untyped-def]
+    """Lines start to stop of dx, those of all images counted on."""
+    H, scratch = dx.shape[1], np.empty(dout.shape[2], dx.dtype)
+    for i in range(start, stop):
+        n, ih = i // H, i % H
+        _backward_line(dout[n], index[n], ih, kernel, stride, padding, dilation, scratch, dx[n, ih])
+
+
 @jit(parallel=True)
 def maxpool_backward(dout, index, kernel, stride, padding, dilation, dx):  # type: ignore[no-untyped-def]
     """dout and index (N, OH, OW, C), dx (N, H, W, C); the others are pairs of ints."""
@@ -124,11 +138,9 @@ def maxpool_backward(dout, index, kernel, stride, padding, dilation, dx):  # typ
     d, places = dout.reshape(N, OH, OW * C), index.reshape(N, OH, OW * C)
     most = max(ELEMENTS // (W * C), 1)
     if dx.size < SMALL:
-        for i in range(N * H):
-            n, ih = i // H, i % H
-            _backward_line(d[n], places[n], ih, kernel, stride, padding, dilation, dx[n, ih])
+        _backward_lines(0, N * H, d, places, kernel, stride, padding, dilation, dx)
     else:
         for task in prange(pieces(N * H, most)):  # each task owns some lines of dx
-            for i in range(task * most, min((task + 1) * most, N * H)):
-                n, ih = i // H, i % H
-                _backward_line(d[n], places[n], ih, kernel, stride, padding, dilation, dx[n, ih])
+            start = np.int64(task * most)
+            stop = min(start + most, N * H)
+            _backward_lines(start, stop, d, places, kernel, stride, padding, dilation, dx)

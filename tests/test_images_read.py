@@ -95,6 +95,16 @@ def test_classes_of_a_model_that_is_there(folder):
         read_images(folder, classes=["shoe", "watch"])
 
 
+def test_grey_and_coloured_files_in_one_set(folder):
+    grey = folder / "bag" / "grey.png"
+    Image.new("L", (6, 6), 77).save(grey)
+    images = read_images(folder)
+    mixed = images[[images.names.index(str(grey)), 0]]
+    assert mixed.shape == (3, 6, 6)
+    assert mixed.load()[:, :, 0, 0].tolist() == [[77] * 3, [0] * 3]
+    assert mixed.load(channels=1)[:, :, 0, 0].tolist() == [[77], [0]]
+
+
 # ---------------------------------------------------------------------------- bad files
 def damage(folder):
     (folder / "bag" / "a.png").write_bytes(b"")

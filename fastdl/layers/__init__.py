@@ -10,6 +10,7 @@ from .dropout import Dropout
 from .layernorm import LayerNorm
 from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .table import Embedding
+from .winograd import get_winograd, set_winograd
 
 __all__ = [
     "GELU",
@@ -28,4 +29,6 @@ __all__ = [
     "ReLU",
     "Sigmoid",
     "Tanh",
+    "get_winograd",
+    "set_winograd",
 ]

@@ -101,6 +101,10 @@ class Layer:
         """The gradient at the input from the gradient ``dout`` at the output."""
         raise NotImplementedError(f"{type(self).__name__} does not define backward.")
 
+    def backward_parameters(self, dout: np.ndarray) -> None:
+        """``backward`` where nobody asks for the gradient at the input: it may be left out."""
+        self.backward(dout)
+
     def __call__(self, *nodes: Node) -> Node:
         """The layer's place in a graph, behind the nodes that it takes (see ``fastdl.graph``)."""
         from ..graph import Node

@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..config import resolve_dtype
 from ..initializers import get_initializer
+from ..kernels import activation as kinds
 from ..validation import check_size
 from .base import Layer, ops, required
 from .layout import channels_first, channels_last
+from .winograd import winograd_tile
 
 Pair = tuple[int, int]
 
@@ -27,8 +29,10 @@ class Conv2D(Layer):
     ``activation="relu"`` applies max(0, out) in the same pass. ``initializer`` fills W as that of
     ``Dense``, b is zero, ``bias=False`` leaves it out.
 
-    Memory of out is channels-last, and of x should be: it is copied otherwise. ``backward``
-    returns dx and keeps dW and db. Raises ValueError for channels that ``groups`` does not divide,
+    Filters of 3 x 3 with stride 1 run by Winograd's F(2x2, 3x3) or F(4x4, 3x3) where that is faster
+    (see ``fastdl.set_winograd``), all others directly; ``algorithms`` tells what ran last. Memory
+    of out is channels-last, and of x should be: it is copied otherwise. ``backward`` returns dx and
+    keeps dW and db. Raises ValueError for channels that ``groups`` does not divide,
     for other shapes and for images that are smaller than the filters.
 
     >>> import numpy as np, fastdl
@@ -86,6 +90,7 @@ class Conv2D(Layer):
         self.x: np.ndarray | None = None  # of the last forward, (N, H, W, C)
         self.dW: np.ndarray | None = None
         self.db: np.ndarray | None = None
+        self.algorithms: dict[str, str] = {}  # what the last forward and backward ran
         self._out: np.ndarray | None = None
 
     def _padding(self) -> tuple[Pair, Pair]:
@@ -96,8 +101,8 @@ class Conv2D(Layer):
             return (0, 0), (0, 0)
         if self.padding != "same" or self.stride != (1, 1):
             raise ValueError(
-                f"padding is {self.padding!r} with stride {self.stride}; expected numbers, 'valid', "
-                "or 'same' with stride 1."
+                f"padding is {self.padding!r} with stride {self.stride}; expected numbers, "
+                "'valid', or 'same' with stride 1."
             )
         spare = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
         first = spare[0] // 2, spare[1] // 2
@@ -127,15 +132,30 @@ class Conv2D(Layer):
             )
         out = np.empty((N, *self.output_shape(H, W), self.out_channels), self.dtype)
         b = self.b if self.bias else np.empty(0, self.dtype)
-        relu = self.activation == "relu"
-        ops.conv2d_forward(
-            x, self.W, b, self.stride, self._edges[0], self.dilation, self.groups, relu, out
-        )
+        relu, tile = self.activation == "relu", self._tile(out, C, "forward")
+        if tile:
+            ops.winograd_forward(tile, x, self.W, b, self._edges[0], relu, out)
+        else:
+            ops.conv2d_forward(x, self.W, b, *self._geometry, relu, out)
         self.x, self._out = x, out
         return channels_first(out)
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (N, C, H, W) for dout (N, K, OH, OW); sets dW and db."""
+        d = self._parameter_gradients(dout)
+        dx = np.empty_like(required(self.x, self))
+        tile = self._tile(dx, self.out_channels, "backward data")
+        if tile:
+            ops.winograd_backward_data(tile, self.W, d, self._edges[0], dx)
+        else:
+            ops.conv2d_backward_data(self.W, d, *self._geometry, dx)
+        return channels_first(dx)
+
+    def backward_parameters(self, dout: ArrayLike) -> None:
+        """Sets dW and db only."""
+        self._parameter_gradients(dout)
+
+    def _parameter_gradients(self, dout: ArrayLike) -> np.ndarray:
         x, out = required(self.x, self), required(self._out, self)
         d = channels_last(dout, self.dtype, "dout")
         if d.shape != out.shape:
@@ -144,14 +164,30 @@ class Conv2D(Layer):
                 f"expected {channels_first(out).shape}."
             )
         if self.activation == "relu":
-            d = np.where(out > 0, d, self.dtype.type(0))
+            given, d = d, np.empty_like(d)
+            flat = out.reshape(-1), given.reshape(-1), d.reshape(-1)
+            ops.activation_backward(kinds.RELU, 0.0, *flat)
         self.dW = np.empty_like(self.W)
         self.db = np.empty(self.out_channels if self.bias else 0, self.dtype)
-        place = self.stride, self._edges[0], self.dilation, self.groups
-        ops.conv2d_backward_weights(x, d, *place, self.dW, self.db)
-        dx = np.empty_like(x)
-        ops.conv2d_backward_data(self.W, d, *place, dx)
-        return channels_first(dx)
+        tile = self._tile(out, self.in_channels, "backward weights")
+        if tile:
+            ops.winograd_backward_weights(tile, x, d, self._edges[0], self.dW, self.db)
+        else:
+            ops.conv2d_backward_weights(x, d, *self._geometry, self.dW, self.db)
+        return d
+
+    @property
+    def _geometry(self) -> tuple[Pair, Pair, Pair, int]:
+        return self.stride, self._edges[0], self.dilation, self.groups
+
+    def _tile(self, out: np.ndarray, depth: int, what: str) -> int:
+        """The size of Winograd's tiles for this product, 0 for the direct way; recorded."""
+        tile = 0
+        plain = self.stride == self.dilation == (1, 1) and self.groups == 1
+        if plain and self.kernel_size == (3, 3) and max(self._edges[0]) <= 2:
+            tile = winograd_tile(out.shape, depth, self.dtype)
+        self.algorithms[what] = f"winograd {tile}x{tile}" if tile else "direct"
+        return tile
 
 
 def pair(value: Any, name: str, low: int = 1) -> Pair:

@@ -65,13 +65,21 @@ class Dense(Layer):
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (N, input_dim) for dout (N, output_dim); sets dW and db."""
+        return self._backward(dout, len(required(self.x, self)))
+
+    def backward_parameters(self, dout: ArrayLike) -> None:
+        """Sets dW and db only."""
+        self._backward(dout, 0)
+
+    def _backward(self, dout: ArrayLike, rows: int) -> np.ndarray:
+        """Parameter gradients, and dx of all rows or of none."""
         x = required(self.x, self)
         dout = as_real(dout, self.dtype, "dout")
         if dout.shape != (len(x), self.output_dim):
             raise ValueError(
                 f"{self} got dout of shape {dout.shape}; expected {(len(x), self.output_dim)}."
             )
-        dx = np.empty_like(x)
+        dx = np.empty_like(x[:rows])
         self.dW = np.empty_like(self.W)
         self.db = np.empty_like(self.b)
         ops.dense_backward(x, self.W, dout, dx, self.dW, self.db.reshape(-1))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .augmentation import Augmentation
 
-_ASPECT = np.log([3 / 4, 4 / 3])  # of a random crop (Szegedy et al. 2015, Going deeper)
+_ASPECT = math.log(4 / 3)  # either way, of a random crop (Szegedy et al. 2015, Going deeper)
 
 
 @dataclass
@@ -45,12 +46,13 @@ def draw(augmentation: Augmentation, rng: np.random.Generator, N: int, H: int, W
 
 def _places(a: Augmentation, rng: np.random.Generator, N: int, H: int, W: int) -> np.ndarray:
     """matrix (N, 6): around the middle mirrored, scaled and turned, then moved."""
-    sign, wide, high = np.ones(N), np.ones(N), np.ones(N)
-    move_x, move_y, angle = np.zeros(N), np.zeros(N), np.zeros(N)
+    sign: np.ndarray = np.ones(N)
+    wide, high, angle = sign, sign, 0 * sign
+    move_x, move_y = np.zeros(N), np.zeros(N)
     if a.flip:
         sign = 1.0 - 2.0 * rng.integers(0, 2, N)
     if a.crop < 1:
-        area, aspect = rng.uniform(a.crop, 1, N), np.exp(rng.uniform(*_ASPECT, N))
+        area, aspect = rng.uniform(a.crop, 1, N), np.exp(rng.uniform(-_ASPECT, _ASPECT, N))
         wide, high = np.minimum(1, np.sqrt(area * aspect)), np.minimum(1, np.sqrt(area / aspect))
         move_x += (1 - wide) * W * rng.uniform(-0.5, 0.5, N)
         move_y += (1 - high) * H * rng.uniform(-0.5, 0.5, N)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...validation import check_number, check_size
@@ -77,8 +75,10 @@ class AdSource:
         from .ad_drawing import drawn
 
         rng = self._rng(row)
-        names: Any = [LABELS[label][kind] for label, kind in zip(LABELS, _kinds(rng), strict=True)]
-        return drawn(rng, self.size, *names, self.difficulty)
+        product, layout, action = (
+            names[kind] for names, kind in zip(LABELS.values(), _kinds(rng), strict=True)
+        )
+        return drawn(rng, self.size, product, layout, action, self.difficulty)
 
 
 def _kinds(rng: np.random.Generator) -> list[int]:

@@ -24,7 +24,8 @@ class ImageSet:
     """N images with labels; a slice or an index array in brackets gives a subset of them.
 
     labels: (N,) int64, indices into ``classes``, or -1 where images have no labels.
-    classes: the classes' names, sorted (whole numbers by their value); () without labels.
+    classes: the classes' names, sorted (whole numbers by their value) unless they were given; ()
+    without labels.
     skipped: what was left out by ``on_error="skip"``; its ``rows`` counts the images.
 
     >>> images = ImageSet.from_arrays(np.zeros((4, 8, 8, 3), np.uint8), ["shoe", "bag"] * 2)

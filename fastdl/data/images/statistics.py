@@ -67,7 +67,7 @@ def grey_weights(channels: int) -> np.ndarray:
 def normalized(images: np.ndarray, mean: Any, std: Any) -> np.ndarray:
     """(images / 255 - mean) / std, float32, of uint8 (N, C, H, W), in channels-last memory.
 
-    >>> normalized(np.full((1, 1, 1, 2), 255, np.uint8), 0.5, 0.25)[0, 0]
+    >>> normalized(np.full((1, 1, 1, 2), 255, np.uint8), 0.5, 0.25)[0, 0].round(3)
     array([[2., 2.]], dtype=float32)
     """
     pixels = channels_last(images, np.dtype(np.uint8), "images")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,10 @@ class PixelStore:
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(pixels uint8 (M, H, W, C), which of the M the rows are)."""
         if self._given is not None:
-            return self._given, self.images.rows[rows]
+            own = self.images.rows[rows]
+            if self._given.flags.writeable:
+                return self._given, own
+            return self._given[own], np.arange(len(own))  # numba would compile for such arrays anew
         if self._kept is None:
             return self._decoded(rows), np.arange(len(rows))
         with self._lock:
@@ -74,15 +76,17 @@ def _as_given(images: ImageSet, size: tuple[int, int], channels: int) -> np.ndar
 
 
 def _on_disk(shape: tuple[int, ...]) -> np.ndarray:
-    file: Any = tempfile.TemporaryFile(prefix="fastdl-images-")  # noqa: SIM115  (the map keeps it)
-    if hasattr(os, "posix_fallocate"):  # else a full disk would end the process at some later write
+    """An array in a file without a name: it goes when the array does."""
+    size = int(np.prod(shape))
+    with tempfile.TemporaryFile(prefix="fastdl-images-") as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))
+            if hasattr(os, "posix_fallocate"):  # else a full disk would end the process later on
+                os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise OSError(
                 error.errno,
-                f"The decoded images need {int(np.prod(shape)) >> 20:,} MB in "
-                f"{tempfile.gettempdir()}: {error.strerror}. Free space, set TMPDIR to another "
-                "folder, or use keep='nowhere'",
+                f"The decoded images need {size >> 20:,} MB in {tempfile.gettempdir()}: "
+                f"{error.strerror}. Free space, set TMPDIR to another folder, or use "
+                "keep='nowhere'",
             ) from None
-    return np.asarray(np.memmap(file, np.uint8, "r+" if file.seek(0, 2) else "w+", shape=shape))
+        return np.asarray(np.memmap(file, np.uint8, "w+", shape=shape))  # holds the file open

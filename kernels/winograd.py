@@ -1,0 +1,308 @@
+"""Convolution with 3 x 3 filters and stride 1 by Winograd's F(m x m, 3 x 3), m = 2 or 4.
+
+It takes 2.25 or 4 times fewer multiplications (Lavin & Gray 2016; kernels/winograd_transforms.py).
+
+A unit is some tiles of one image or of several: their transformed inputs V (tiles, a^2, C), with
+a = m + 2, meet the transformed filters U (a^2, C, K) in a^2 products of matrices. Rows that a
+tile's transform reads or writes together are an odd number of cache lines apart (see ``spaced``):
+at powers of two they would push each other out of the first-level cache, at three times the cost.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .convolution_weights import JOINED, add_pixels, join_weights
+from .dense import SMALL, pieces
+from .jit import jit, set_task_size
+from .patches import copy_padded, pack_block, product, rounded, unit_place
+from .tile import ROWS
+from .vectors import at, lanes
+from .winograd_transforms import (
+    dfilters_2,
+    dfilters_4,
+    filters_2,
+    filters_4,
+    gradients_2,
+    gradients_4,
+    inputs_2,
+    inputs_4,
+    outputs_2,
+    outputs_4,
+)
+
+KERNELS = ("winograd_forward", "winograd_backward_data", "winograd_backward_weights")
+
+CACHED = 1 << 18  # numbers of a unit's transformed inputs and outputs
+TILES = 128  # at most so many tiles in a unit
+CHUNKS = 16  # at most so many sums of dW beside each other
+PARTIAL = 1 << 21  # numbers in the sums of all chunks together
+SUMS = 1 << 18  # numbers of a task's own sums, transformed
+
+
+@jit(inline=True)
+def spaced(n, vector):  # type: ignore[no-untyped-def]
+    """n rounded up to an odd number of vectors."""
+    return (pieces(n, vector) // 2 * 2 + 1) * vector
+
+
+@jit(inline=True)
+def _unit_size(N, TH, TW, numbers):  # type: ignore[no-untyped-def]
+    """(images, rows of tiles) of a unit; ``numbers`` belong to one tile."""
+    tiles = max(32, min(TILES, CACHED // numbers))
+    if tiles < TH * TW:
+        return 1, pieces(TH, pieces(TH * TW, tiles))
+    return pieces(N, pieces(N, tiles // (TH * TW))), TH
+
+
+@jit(inline=True)
+def _input_of_tiles(x, place, m, TW, padding):  # type: ignore[no-untyped-def]
+    """The unit's input with padding up to whole tiles, flat, and room behind its end to read."""
+    C = x.shape[3]
+    image, images, row, rows = place
+    HS, WS = rows * m + 2, TW * m + 2
+    held = np.empty(images * HS * WS * C + lanes(x), x.dtype)
+    own = held[: images * HS * WS * C].reshape((images, HS, WS, C))
+    copy_padded(x, image, images, row * m - padding[0], HS, -padding[1], WS, own)
+    held[images * HS * WS * C :] = 0
+    return held
+
+
+@jit(apart=True)
+def _transform_inputs(m, held, images, rows, TW, C, V):  # type: ignore[no-untyped-def]
+    """V (tiles, a^2, Cs) = B^T d B of every tile."""
+    tiles, places, Cs = V.shape
+    HS, WS, out, vector = rows * m + 2, TW * m + 2, V.reshape(-1), lanes(V)
+    for tile in range(tiles):
+        image, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
+        first = ((image * HS + th * m) * WS + tw * m) * C
+        for c in range(0, C, vector):
+            source, target = at(held, first + c), at(out, tile * places * Cs + c)
+            if m == 2:
+                inputs_2(source, WS * C, C, target, 4 * Cs, Cs)
+            else:
+                inputs_4(source, WS * C, C, target, 6 * Cs, Cs)
+
+
+@jit(apart=True)
+def _transform_outputs(m, M, place, start, relu, out):  # type: ignore[no-untyped-def]
+    """out = A^T Y A of every tile's products M (tiles, a^2, Ks), plus the bias."""
+    tiles, places, Ks = M.shape
+    _, OH, OW, K = out.shape
+    image, _, row, rows = place
+    TW, vector = pieces(OW, m), lanes(out)
+    flat, result = M.reshape(-1), out.reshape(-1)
+    for tile in range(tiles):
+        i, h, w = image + tile // (rows * TW), (row + tile // TW % rows) * m, tile % TW * m
+        first = ((i * OH + h) * OW + w) * K
+        for k in range(0, K, vector):
+            source, target = at(flat, tile * places * Ks + k), at(result, first + k)
+            if m == 2:
+                outputs_2(source, 4 * Ks, Ks, target, OW * K, K, at(start, k), relu, OH - h,
+                          OW - w, K - k)  # fmt: skip
+            else:
+                outputs_4(source, 6 * Ks, Ks, target, OW * K, K, at(start, k), relu, OH - h,
+                          OW - w, K - k)  # fmt: skip
+
+
+@jit(apart=True)
+def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: ignore[no-untyped-def]
+    N, OH, OW, K = out.shape
+    C, TW = x.shape[3], pieces(OW, m)
+    place = unit_place(unit, size[0], size[1], N, pieces(OH, m))
+    images, rows = place[1], place[3]
+    tiles, vector, places = images * rows * TW, lanes(out), (m + 2) * (m + 2)
+    Cs, Ks, Kp, block = spaced(C, vector), spaced(K, vector), rounded(K, vector), 2 * vector
+    V, M = np.empty((tiles, places, Cs), x.dtype), np.empty((tiles, places, Ks), x.dtype)
+    held = _input_of_tiles(x, place, m, TW, padding)
+    _transform_inputs(m, held, images, rows, TW, C, V)
+    most = rounded(tiles, ROWS) + ROWS
+    sources, targets = np.zeros(most, np.int64), np.zeros(most, np.int64)
+    for tile in range(tiles):
+        sources[tile], targets[tile] = tile * places * Cs, tile * places * Ks
+    steps, zero = np.arange(C), np.zeros(block, x.dtype)
+    flat, result, packed = V.reshape(-1), M.reshape(-1), U.reshape(-1)
+    for i in range(places):
+        for k in range(0, Kp, block):
+            width = min(block, Kp - k)
+            product(
+                flat, i * Cs, sources, tiles, steps, packed, i * U.shape[1] + k * C, width, zero,
+                False, False, result, i * Ks + k, targets, width, False,
+            )  # fmt: skip
+    _transform_outputs(m, M, place, start, relu, out)
+
+
+@jit(apart=True)
+def _transform_filters(task, m, W, turned, C, U):  # type: ignore[no-untyped-def]
+    """One block of columns of U (a^2, C Kp in blocks) = G g G^T of the filters.
+
+    ``turned``: filters from outputs to inputs, with both axes of each turned round.
+    """
+    columns = W.shape[1] if turned else W.shape[0]
+    vector, step = lanes(U), U.shape[1]
+    Kp = rounded(columns, vector)
+    block = 2 * vector
+    width = min(block, Kp - task * block)
+    taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
+    packed = np.empty(9 * C * Kp, U.dtype)
+    own = packed[task * block * 9 * C : task * block * 9 * C + 9 * C * width]
+    flat = W.reshape(-1)
+    if turned:
+        pack_block(task, flat, 1, columns, 9, C, columns * 9, taps, packed)
+    else:
+        pack_block(task, flat, 1, columns, 9 * C, C, 9, taps, packed)
+    out = U.reshape(-1)
+    for c in range(C):
+        for j in range(0, width, vector):
+            source, target = at(own, c * width + j), at(out, task * block * C + c * width + j)
+            if m == 2:
+                filters_2(source, 3 * C * width, C * width, target, 4 * step, step)
+            else:
+                filters_4(source, 3 * C * width, C * width, target, 6 * step, step)
+
+
+@jit(apart=True)
+def _small(out, depth):  # type: ignore[no-untyped-def]
+    return out.size * depth * 9 < SMALL
+
+
+@jit(parallel=True)
+def _convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[no-untyped-def]
+    N, OH, OW, K = out.shape
+    C, vector = x.shape[3], lanes(out)
+    Kp = rounded(K, vector)
+    U = np.empty(((m + 2) * (m + 2), spaced(C * Kp, vector)), W.dtype)
+    start = np.zeros(Kp + vector, W.dtype)
+    for k in range(b.size):
+        start[k] = b[k]
+    TH, TW = pieces(OH, m), pieces(OW, m)
+    size = _unit_size(N, TH, TW, U.shape[0] * (C + K))
+    units, blocks = pieces(N, size[0]) * pieces(TH, size[1]), pieces(K, 2 * vector)
+    if _small(out, C):
+        for task in range(blocks):
+            _transform_filters(task, m, W, turned, C, U)
+        for unit in range(units):
+            _forward_unit(unit, size, m, x, U, start, padding, relu, out)
+    else:
+        for task in prange(blocks):  # each task owns a block of columns of U
+            _transform_filters(np.int64(task), m, W, turned, C, U)
+        for unit in prange(units):  # each unit owns its pixels of out
+            _forward_unit(np.int64(unit), size, m, x, U, start, padding, relu, out)
+
+
+@jit(parallel="within")
+def winograd_forward(m, x, W, b, padding, relu, out):  # type: ignore[no-untyped-def]
+    """out (N, OH, OW, K) from x (N, H, W, C), W (K, C, 3, 3), b (K,) or (0,)."""
+    _convolve(m, x, W, b, False, padding, relu, out)
+
+
+@jit(parallel="within")
+def winograd_backward_data(m, W, dout, padding, dx):  # type: ignore[no-untyped-def]
+    """dx (N, H, W, C) from dout (N, OH, OW, K)."""
+    around = 2 - padding[0], 2 - padding[1]
+    _convolve(m, dout, W, np.empty(0, W.dtype), True, around, False, dx)
+
+
+@jit(apart=True)
+def _transform_gradients(m, dout, place, D):  # type: ignore[no-untyped-def]
+    """D (tiles, a^2, Ks) = A dY A^T of every tile."""
+    tiles, places, Ks = D.shape
+    _, _OH, OW, K = dout.shape
+    image, images, row, rows = place
+    TW, vector = pieces(OW, m), lanes(D)
+    HS, WS, out = rows * m, TW * m, D.reshape(-1)
+    held = np.zeros(images * HS * WS * K + vector, D.dtype)
+    own = held[: images * HS * WS * K].reshape((images, HS, WS, K))
+    copy_padded(dout, image, images, row * m, HS, 0, WS, own)
+    for tile in range(tiles):
+        i, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
+        first = ((i * HS + th * m) * WS + tw * m) * K
+        for k in range(0, K, vector):
+            source, target = at(held, first + k), at(out, tile * places * Ks + k)
+            if m == 2:
+                gradients_2(source, WS * K, K, target, 4 * Ks, Ks)
+            else:
+                gradients_4(source, WS * K, K, target, 6 * Ks, Ks)
+
+
+@jit(apart=True)
+def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # type: ignore[no-untyped-def]
+    """One chunk's sum over its tiles of V^T D for some columns, turned into filters (9 C, Kp)."""
+    chunks, width = cut
+    N, OH, OW, K = dout.shape
+    C, TH, TW = x.shape[3], pieces(OH, m), pieces(OW, m)
+    vector, places = lanes(dout), (m + 2) * (m + 2)
+    Kp, Cs, Ks, block = filters.shape[3], spaced(C, vector), spaced(K, vector), 2 * vector
+    chunk, start = task % chunks, task // chunks * width
+    width = min(width, Kp - start)
+    Ws = spaced(width, vector)
+    sums = np.empty(places * (C * Ws + vector), dout.dtype)
+    step = C * Ws + vector * (1 - C * Ws // vector % 2)
+    rows_of = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
+    targets = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
+    for c in range(C):
+        rows_of[c], targets[c] = c, c * Ws
+    zero, wide = np.zeros(block, dout.dtype), np.empty(K * pieces(64, K), dout.dtype)
+    units = pieces(N, size[0]) * pieces(TH, size[1])
+    first = units * chunk // chunks
+    for unit in range(first, units * (chunk + 1) // chunks):
+        place = unit_place(unit, size[0], size[1], N, TH)
+        image, images, row, rows = place
+        tiles = images * rows * TW
+        V, D = np.empty((tiles, places, Cs), x.dtype), np.empty((tiles, places, Ks), x.dtype)
+        _transform_inputs(m, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
+        _transform_gradients(m, dout, place, D)
+        if start == 0 and bias_sums.size:
+            pixels = images * min(rows * m, OH - row * m) * OW
+            add_pixels(dout.reshape(-1), (image * OH + row * m) * OW * K, pixels, wide,
+                       bias_sums[chunk], unit > first)  # fmt: skip
+        steps, left, right = np.arange(tiles) * (places * Cs), V.reshape(-1), D.reshape(-1)
+        for i in range(places):
+            for k in range(0, width, block):
+                product(
+                    left, i * Cs, rows_of, C, steps, right, i * Ks + start + k, places * Ks, zero,
+                    unit > first, False, sums, i * step + k, targets, min(block, width - k), False,
+                )  # fmt: skip
+    result = filters.reshape(-1)
+    for c in range(C):
+        for k in range(0, width, vector):
+            source = at(sums, c * Ws + k)
+            target = at(result, (chunk * 9 * C + c) * Kp + start + k)
+            if m == 2:
+                dfilters_2(source, 4 * step, step, target, 3 * C * Kp, C * Kp)
+            else:
+                dfilters_4(source, 6 * step, step, target, 3 * C * Kp, C * Kp)
+
+
+@jit(parallel=True)
+def winograd_backward_weights(m, x, dout, padding, dW, db):  # type: ignore[no-untyped-def]
+    """dW (K, C, 3, 3) and db (K,), or (0,) for none, from x and dout."""
+    N, OH, OW, K = dout.shape
+    C, vector, places = x.shape[3], lanes(dW), (m + 2) * (m + 2)
+    Kp, TH, TW = rounded(K, vector), pieces(OH, m), pieces(OW, m)
+    size = _unit_size(N, TH, TW, places * (C + K))
+    units = pieces(N, size[0]) * pieces(TH, size[1])
+    chunks = max(1, min(units, CHUNKS, PARTIAL // (9 * C * Kp)))
+    # fewer columns at a time where the sums would not stay in cache; inputs are transformed again
+    width = min(Kp, max(4 * vector, rounded(SUMS // (places * C), 2 * vector)))
+    parts = pieces(Kp, width)
+    filters = np.empty((chunks, 1, 9 * C, Kp), dW.dtype)
+    bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
+    cut, joins = (chunks, width), pieces(C, JOINED)
+    if _small(dout, C):
+        for task in range(chunks * parts):
+            _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums)
+        for task in range(joins):
+            join_weights(task, filters, dW)
+    else:
+        before = set_task_size(1)
+        for task in prange(chunks * parts):  # each task owns a chunk's sums of some columns
+            _weights_task(np.int64(task), cut, size, m, x, dout, padding, filters, bias_sums)
+        set_task_size(before)
+        for task in prange(joins):  # each task owns some channels of dW
+            join_weights(np.int64(task), filters, dW)
+    for k in range(db.size):
+        db[k] = bias_sums[0, k]
+        for chunk in range(1, chunks):
+            db[k] += bias_sums[chunk, k]
