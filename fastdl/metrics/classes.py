@@ -159,7 +159,8 @@ def confidence_bins(
     right = (p.argmax(axis=1) == y).astype(np.float64)
     own = np.ones(len(y)) if weight is None else weight
     total, sure, hits = (
-        np.bincount(place, own * values, bins) for values in (np.ones(len(y)), confidence, right)
+        np.bincount(place, own * values, bins).astype(np.float64)
+        for values in (np.ones(len(y)), confidence, right)
     )
     held = total > 0
     total = total[held]

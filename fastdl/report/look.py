@@ -53,7 +53,8 @@ tr {{ break-inside: avoid; }}
 .spread {{ top: .5rem; height: 2px; background: var(--ink); }}
 .pair .pictures {{ flex: 1 1 19rem; max-width: 30rem; }}
 .matrix th, .matrix td {{ --share: 0%; text-align: right; border: 1px solid var(--paper);
-  min-width: 2.7rem; padding: .15rem .3rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }}
+  min-width: 2.7rem; padding: .15rem .3rem; font-variant-numeric: tabular-nums;
+  overflow-wrap: normal; }}
 .matrix thead th {{ height: 6rem; text-align: left; white-space: nowrap; padding: 0; }}
 .matrix thead span {{ display: inline-block; writing-mode: vertical-rl; transform: rotate(180deg);
   padding: .2rem .1rem; }}

@@ -74,8 +74,8 @@ def _stream(job: ImageJob, parts: ImageParts, folder: Path) -> tuple[ImageStream
     known = Preparation.read(folder) if (folder / IMAGES).is_file() else None
     stream = ImageStream(
         parts.train, image_size(parts.train, job.size), channels=image_channels(parts.train),
-        mean=None if known is None else np.float32(known.mean),
-        std=None if known is None else np.float32(known.std),
+        mean=None if known is None else known.mean,
+        std=None if known is None else known.std,
         augmentation=job.augmentation(), class_weight=job.class_weight, fit=job.fit, keep=job.keep,
     )  # fmt: skip
     if known is None:
