@@ -208,8 +208,12 @@ def test_damaged_files_stop_it_or_are_counted(data, tmp_path, capsys):
     folder = tmp_path / "creatives"
     shutil.copytree(data, folder)
     (folder / "red" / "broken.png").write_bytes((folder / "red" / "1.png").read_bytes()[:200])
-    (folder / "red" / "empty.png").write_bytes(b"")
     asked = ("train-image", "--data", folder, "--size", 8, "--epochs", 1, "--pictures", 1)
+    assert run(*asked, "--test", folder, "--out", tmp_path / "a") == 2
+    said = capsys.readouterr()
+    assert "broken.png is damaged" in said.err and "Epoch" not in said.out  # before training
+    assert not any((tmp_path / "a").iterdir())
+    (folder / "red" / "empty.png").write_bytes(b"")
     assert run(*asked, "--out", tmp_path / "a") == 2
     said = capsys.readouterr().err
     assert said.startswith("fastdl: ") and said.count("\n") == 1 and "empty.png" in said

@@ -45,15 +45,16 @@ def train_images(
     if resume:
         job.check_same(folder)
     parts = read_parts(job, folder)
-    job.save(folder)
     rng = np.random.default_rng(job.seed)
     stream, preparation = _stream(job, parts, folder)
-    if on_data is not None:
-        on_data(parts, preparation)
     network = make_model(
         job.model, len(preparation.classes), preparation.size, preparation.channels, rng,
         job.model_options,
     )  # fmt: skip
+    for own in (parts, preparation, job):  # nothing is written of a run that cannot begin
+        own.save(folder)
+    if on_data is not None:
+        on_data(parts, preparation)
     batch = min(job.batch_size, stream.rows)
     schedule = make_schedule(job.lr, job.warmup, job.epochs, stream.rows, batch)
     trainer = Trainer(network, make_optimizer(job.optimizer, schedule, job.weight_decay))
@@ -80,5 +81,4 @@ def _stream(job: ImageJob, parts: ImageParts, folder: Path) -> tuple[ImageStream
     )  # fmt: skip
     if known is None:
         known = Preparation.from_dict({**stream.settings(), "classes": parts.train.classes})
-        known.save(folder)
     return stream, known
