@@ -51,8 +51,9 @@ def train_images(
         job.model, len(preparation.classes), preparation.size, preparation.channels, rng,
         job.model_options,
     )  # fmt: skip
-    for own in (parts, preparation, job):  # nothing is written of a run that cannot begin
-        own.save(folder)
+    parts.save(folder)  # nothing is written of a run that cannot begin
+    preparation.save(folder)
+    job.save(folder)
     if on_data is not None:
         on_data(parts, preparation)
     batch = min(job.batch_size, stream.rows)
