@@ -290,3 +290,30 @@ def test_the_commands_defaults_are_the_jobs(tmp_path):
     assert options_from(ImageJob, {}, "nothing") == ImageJob()
     assert ImageJob(augment="standard", label_smoothing=0.0).augmentation().label_smoothing == 0
     assert isinstance(ImageSet.from_arrays(np.zeros((2, 4, 4))), ImageSet)
+
+
+def test_the_classifier_reads_and_writes_run_folders(trained, data, tmp_path):
+    classifier = fastdl.AdImageClassifier.load(trained)
+    images = read_images(data)
+    expected = load_trained(trained).predict_proba(images)
+    np.testing.assert_array_equal(classifier.predict_proba(images), expected)
+    np.testing.assert_array_equal(
+        classifier.predict(images.names), np.array(CLASSES)[expected.argmax(axis=1)]
+    )
+    assert classifier.score(str(data)) == np.mean(expected.argmax(axis=1) == images.labels)
+    assert classifier.n_iter_ == 3 and classifier.size == (16, 16)
+    classifier.save(tmp_path / "saved")
+    out = tmp_path / "p.csv"
+    one = ("--data", images.names[0], "--out", out)
+    assert run("predict-image", "--model", tmp_path / "saved", *one) == 0
+    assert out.read_text().splitlines()[1].split(",")[1] == classifier.predict([images.names[0]])[0]
+
+
+def test_an_unfinished_run_tells_how_far_it_is(trained, tmp_path, capsys):
+    copied = tmp_path / "copied"
+    shutil.copytree(trained, copied)
+    for name in ("model.safetensors", "metrics.json"):
+        (copied / name).unlink()
+    assert run("inspect", copied) == 0
+    told = capsys.readouterr().out
+    assert "Training has not finished" in told and "epoch 3 of 3" in told
