@@ -112,6 +112,7 @@ def is_folded(name, dtype, most, rng):
 def test_rows_of_layers_are_folded_too(rng):
     network = fastdl.Sequential(
         Conv2D(3, 4, 3, rng=rng), BatchNormalization(num_features=4), fastdl.ReLU(),
+        fastdl.Dropout2D(0.5), fastdl.Dropout(0.5),
         Conv2D(4, 4, 3, rng=rng), fastdl.ReLU(), BatchNormalization(num_features=4),
         fastdl.Flatten(), fastdl.Dense(64, 3, rng=rng),
     )  # fmt: skip
@@ -122,6 +123,7 @@ def test_rows_of_layers_are_folded_too(rng):
     np.testing.assert_allclose(folded.predict(x), network.predict(x), **tolerance(np.float32))
     kinds = [type(layer).__name__ for layer in folded.layers]
     assert kinds.count("BatchNormalization") == 1  # behind an activation nothing can be folded
+    assert not any(kind.startswith("Dropout") for kind in kinds)
 
 
 def test_a_convolution_that_two_layers_take_is_not_folded(rng):
