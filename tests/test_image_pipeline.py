@@ -14,7 +14,7 @@ from commands import run
 from PIL import Image
 
 import fastdl
-from fastdl.data.images import ImageSet, read_images
+from fastdl.data.images import read_images
 from fastdl.options import options_from
 from fastdl.vision.job import ImageJob
 from fastdl.vision.pipeline import train_images
@@ -289,7 +289,17 @@ def test_the_commands_defaults_are_the_jobs(tmp_path):
             assert given[name].default == value, name
     assert options_from(ImageJob, {}, "nothing") == ImageJob()
     assert ImageJob(augment="standard", label_smoothing=0.0).augmentation().label_smoothing == 0
-    assert isinstance(ImageSet.from_arrays(np.zeros((2, 4, 4))), ImageSet)
+    table = {
+        "augment": {"flip": True, "label-smoothing": 0.1},
+        "model_options": {"batch-norm": False},
+    }
+    job = options_from(ImageJob, table, "a file")
+    assert job.augmentation().on == ("flip", "label_smoothing")
+    assert job.model_options == {"batch_norm": False}
+    with pytest.raises(ValueError, match="Augmentation has no field blur"):
+        options_from(ImageJob, {"augment": {"blur": 1}}, "a file")
+    with pytest.raises(TypeError, match="expected a table of options"):
+        options_from(ImageJob, {"model_options": "deep"}, "a file")
 
 
 def test_the_classifier_reads_and_writes_run_folders(trained, data, tmp_path):
