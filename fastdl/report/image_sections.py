@@ -83,7 +83,7 @@ def wrong(results: Results, folder: Folder) -> Markup:
     about = (
         "The mistakes that gave the right class the least probability. Beside each image: what "
         "spoke for the class that was said, and what for its own (Grad-CAM: from nothing over "
-        "yellow to red)."
+        "yellow to red, each map by its own largest value)."
     )
     return section("Most wrong", decisions(_group(results, "wrong"), folder), about=about)
 
