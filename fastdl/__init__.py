@@ -15,6 +15,7 @@ from .checkpoint import load, save
 from .config import get_default_dtype, set_default_dtype
 from .estimators import AdImageClassifier, CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
+from .im2col import col2im, im2col
 from .kernels.backend import get_backend, use_backend
 from .kernels.jit import get_num_threads, set_num_threads
 from .layers import (
@@ -143,12 +144,14 @@ __all__ = [
     "WideAndDeep",
     "__version__",
     "calibration",
+    "col2im",
     "fold",
     "get_backend",
     "get_default_dtype",
     "get_num_threads",
     "get_winograd",
     "grad_cam",
+    "im2col",
     "initializers",
     "load",
     "losses",

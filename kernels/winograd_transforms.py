@@ -7,6 +7,7 @@ interpolation and infinity (Cook & Toom; Blahut 2010, ch. 5).
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,30 @@ from numba.extending import intrinsic
 from .jit import numba_is_compiling
 from .vectors import BYTES, I64, Vectors, ir
 
-POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 1.0, -1.0, 2.0, -2.0)}
+# The usual points of F(4x4) are 0, +-1, +-2; with these, whose powers are nearer to 1, its errors
+# are a third to a half as large (benchmarks/accuracy_winograd.py).
+POINTS = {
+    2: (Fraction(0), Fraction(1), Fraction(-1)),
+    4: (Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2)),
+}
 
 
-def matrices(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A^T (m, m + 2), G (m + 2, 3) and B^T (m + 2, m + 2)."""
-    points = np.array(POINTS[m])
+def matrices(points: tuple[Fraction, ...], m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A^T (m, m + 2), G (m + 2, 3) and B^T (m + 2, m + 2), rounded only at the end.
+
+    So rows of opposite points differ in nothing but signs, which ``_applied`` makes use of.
+    """
+    points = np.array(points, object)
     n = len(points)
     others = [np.delete(points, i) for i in range(n)]
-    A = np.zeros((n + 1, m))
-    G = np.zeros((n + 1, 3))
-    B = np.zeros((n + 1, n + 1))
+    A, G, B = (np.zeros((n + 1, size), object) for size in (m, 3, n + 1))
     for i in range(n):
-        A[i] = points[i] ** np.arange(m)
-        G[i] = points[i] ** np.arange(3) / np.prod(points[i] - others[i])
+        A[i] = [points[i] ** j for j in range(m)]  # of Python's ints: of NumPy's it is a float
+        G[i] = [points[i] ** j / np.prod(points[i] - others[i]) for j in range(3)]
         B[i, :n] = np.poly(others[i])[::-1]
     A[n, -1] = G[n, -1] = 1
     B[n] = np.poly(points)[::-1]
+    A, G, B = (matrix.astype(np.float64) for matrix in (A, G, B))
     return A.T, G, B
 
 
@@ -199,8 +207,8 @@ def _finish(matrix: np.ndarray) -> Any:
     return _compiled_finish(matrix) if numba_is_compiling() else _plain(matrix, True)
 
 
-_A2, _G2, _B2 = matrices(2)
-_A4, _G4, _B4 = matrices(4)
+_A2, _G2, _B2 = matrices(POINTS[2], 2)
+_A4, _G4, _B4 = matrices(POINTS[4], 4)
 inputs_2, inputs_4 = _transform(_B2), _transform(_B4)  # B^T d B of inputs
 filters_2, filters_4 = _transform(_G2), _transform(_G4)  # G g G^T of filters
 outputs_2, outputs_4 = _finish(_A2), _finish(_A4)  # A^T Y A of products

@@ -10,10 +10,12 @@ CODE = """
 import warnings
 import numpy as np, fastdl
 from fastdl.kernels import jit
+from fastdl.layers import convolution
 assert not jit.numba_is_compiling()
 warnings.simplefilter("ignore")  # NumPy's scalars warn where compiled code is silent
 x = np.random.default_rng(0).standard_normal((6, 3))
 t = np.eye(2)[[0, 1, 0, 1, 1, 0]]
+images = np.random.default_rng(3).standard_normal((2, 3, 5, 6))
 
 def run(backend):
     results = []
@@ -30,6 +32,15 @@ def run(backend):
                   fastdl.Dropout(0.5, rng=np.random.default_rng(2))]
         for layer in layers:
             results += [layer.forward(x), layer.backward(x)]
+        for tile, kernel_size, groups in ((0, (2, 3), 1), (0, 3, 3), (2, 3, 1), (4, 3, 1)):
+            convolution.winograd_tile = lambda *sizes, tile=tile: tile
+            layer = fastdl.Conv2D(3, 3, kernel_size, padding=1, groups=groups, activation="relu",
+                                  dtype="float64", rng=np.random.default_rng(4))
+            out = layer.forward(images)
+            results += [out, layer.backward(out + 1), layer.dW, layer.db]
+            assert layer.algorithms["forward"] == (f"winograd {tile}x{tile}" if tile else "direct")
+        col = fastdl.im2col(images, 2, 3, 2, 1)
+        results += [col, fastdl.col2im(col, images.shape, 2, 3, 2, 1)]
         results += [fastdl.matmul(x, x.T), *fastdl.matmul_backward(x, x.T, x @ x.T)]
     return results
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ..config import resolve_dtype
 from ..initializers import get_initializer
 from ..kernels import activation as kinds
-from ..validation import check_size
+from ..validation import check_pair, check_size
 from .base import Layer, ops, required
 from .layout import channels_first, channels_last
 from .winograd import winograd_tile
@@ -68,9 +68,11 @@ class Conv2D(Layer):
         self.in_channels = check_size(in_channels, "in_channels")
         self.out_channels = check_size(out_channels, "out_channels")
         self.groups = check_size(groups, "groups")
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.stride, self.dilation = pair(stride, "stride"), pair(dilation, "dilation")
-        self.padding = padding if isinstance(padding, str) else pair(padding, "padding", low=0)
+        self.kernel_size = check_pair(kernel_size, "kernel_size")
+        self.stride, self.dilation = check_pair(stride, "stride"), check_pair(dilation, "dilation")
+        self.padding = (
+            padding if isinstance(padding, str) else check_pair(padding, "padding", low=0)
+        )
         self._edges = self._padding()
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(
@@ -134,7 +136,7 @@ class Conv2D(Layer):
         b = self.b if self.bias else np.empty(0, self.dtype)
         relu, tile = self.activation == "relu", self._tile(out, C, "forward")
         if tile:
-            ops.winograd_forward(tile, x, self.W, b, self._edges[0], relu, out)
+            ops.winograd_convolve(tile, x, self.W, b, False, self._edges[0], relu, out)
         else:
             ops.conv2d_forward(x, self.W, b, *self._geometry, relu, out)
         self.x, self._out = x, out
@@ -146,7 +148,9 @@ class Conv2D(Layer):
         dx = np.empty_like(required(self.x, self))
         tile = self._tile(dx, self.out_channels, "backward data")
         if tile:
-            ops.winograd_backward_data(tile, self.W, d, self._edges[0], dx)
+            around = 2 - self._edges[0][0], 2 - self._edges[0][1]
+            none = np.empty(0, self.dtype)
+            ops.winograd_convolve(tile, d, self.W, none, True, around, False, dx)
         else:
             ops.conv2d_backward_data(self.W, d, *self._geometry, dx)
         return channels_first(dx)
@@ -188,15 +192,3 @@ class Conv2D(Layer):
             tile = winograd_tile(out.shape, depth, self.dtype)
         self.algorithms[what] = f"winograd {tile}x{tile}" if tile else "direct"
         return tile
-
-
-def pair(value: Any, name: str, low: int = 1) -> Pair:
-    """An int or two of them, one for each axis, as two."""
-    values = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(values) != 2 or any(
-        isinstance(v, bool) or not isinstance(v, int | np.integer) for v in values
-    ):
-        raise TypeError(f"{name} is {value!r}; expected an int or two, one for each axis.")
-    if min(values) < low:
-        raise ValueError(f"{name} is {value!r}; expected numbers of {low} or more.")
-    return int(values[0]), int(values[1])

@@ -20,9 +20,10 @@ def set_winograd(largest: int) -> None:
     4 (the start): F(4x4, 3x3) and F(2x2, 3x3), whichever is fastest for the shape; 2: the second
     only; 0: neither. They take 4 and 2.25 times fewer multiplications and round differently: in
     float32, on normal random images and filters, the largest error of an output divided by the
-    outputs' standard deviation is about 3e-5 for 4x4 tiles, 6e-6 for 2x2 and 2e-6 for the direct
-    way (``benchmarks/accuracy_winograd.py``). Holds for the whole process. Raises ValueError for
-    other numbers.
+    outputs' standard deviation is 8e-6 for 4x4 tiles, 2e-6 for 2x2 and 5e-6 for the direct way at
+    64 channels, and 2e-5, 5e-6 and 1e-5 at 512 (``benchmarks/accuracy_winograd.py``). NaN or
+    infinity in one pixel reaches all outputs of the tiles that it is in. Holds for the whole
+    process. Raises ValueError for other numbers.
     """
     global _largest
     if isinstance(largest, bool) or largest not in (0, 2, 4):

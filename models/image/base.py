@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike, DTypeLike
 from fastdl import initializers
 from fastdl.config import resolve_dtype
 from fastdl.graph import Graph, Node
-from fastdl.layers.convolution import pair
 from fastdl.layers.layout import channels_first, channels_last
 from fastdl.losses import SoftmaxCrossEntropy
 from fastdl.network import evaluation
-from fastdl.validation import check_finite, check_size
+from fastdl.validation import check_finite, check_pair, check_size
 
 from .blocks import Blocks, he_fan_out
 
@@ -49,7 +48,7 @@ class ImageModel(Graph):
         self.classes = check_size(classes, "classes")
         if self.classes < 2:
             raise ValueError(f"classes is {classes}; expected 2 or more.")
-        self.channels, self.size = check_size(channels, "channels"), pair(size, "size")
+        self.channels, self.size = check_size(channels, "channels"), check_pair(size, "size")
         for name, value in {**self.options, **options}.items():
             setattr(self, name, value)
         self._dtype = resolve_dtype(dtype)
