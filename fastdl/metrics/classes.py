@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .checks import Floats, column
-
-Classes = NDArray[np.intp]
+from .checks import Floats
+from .class_checks import pairs_of, rows_of, weights_of
 
 
 class PerClass(NamedTuple):
@@ -39,8 +38,8 @@ def confusion_matrix(
     >>> confusion_matrix([0, 0, 1, 2], [0, 1, 1, 2]).tolist()
     [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    y, found, C = _pairs(label, predicted, classes)
-    weight = _weights(sample_weight, len(y))
+    y, found, C = pairs_of(label, predicted, classes)
+    weight = weights_of(sample_weight, len(y))
     return np.bincount(y * C + found, weight, C * C).astype(np.float64).reshape(C, C)
 
 
@@ -52,8 +51,8 @@ def accuracy(
     >>> accuracy([0, 1, 2, 2], [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2], [0, 0, 1]])
     0.75
     """
-    y, found, _ = _pairs(label, predicted, None)
-    return float(np.average(y == found, weights=_weights(sample_weight, len(y))))
+    y, found, _ = pairs_of(label, predicted, None)
+    return float(np.average(y == found, weights=weights_of(sample_weight, len(y))))
 
 
 def per_class(
@@ -103,10 +102,10 @@ def log_loss(
     >>> round(log_loss([0, 1], [[0.5, 0.5], [0.75, 0.25]]), 4)
     1.0397
     """
-    y, p = _rows(label, probability)
+    y, p = rows_of(label, probability)
     eps = float(np.finfo(p.dtype).eps)
     own = p[np.arange(len(y)), y].astype(np.float64).clip(eps, 1 - eps)
-    return float(np.average(-np.log(own), weights=_weights(sample_weight, len(y))))
+    return float(np.average(-np.log(own), weights=weights_of(sample_weight, len(y))))
 
 
 def top_k_accuracy(
@@ -119,11 +118,11 @@ def top_k_accuracy(
     """
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ValueError(f"k is {k!r}; expected an int of 1 or more.")
-    y, p = _rows(label, probability)
+    y, p = rows_of(label, probability)
     own = p[np.arange(len(y)), y][:, None]
     first = np.arange(p.shape[1])[None, :] < y[:, None]  # classes that win where both are equal
     rank = np.count_nonzero((p > own) | ((p == own) & first), axis=1)
-    return float(np.average(rank < k, weights=_weights(sample_weight, len(y))))
+    return float(np.average(rank < k, weights=weights_of(sample_weight, len(y))))
 
 
 def expected_calibration_error(
@@ -152,14 +151,15 @@ def confidence_bins(
     """
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
         raise ValueError(f"bins is {bins!r}; expected an int of 1 or more.")
-    y, p = _rows(label, probability)
-    weight = _weights(sample_weight, len(y))
+    y, p = rows_of(label, probability)
+    weight = weights_of(sample_weight, len(y))
     confidence = p.max(axis=1).astype(np.float64)
     place = (np.ceil(confidence * bins) - 1).astype(np.intp).clip(0, bins - 1)  # (low, high]
     right = (p.argmax(axis=1) == y).astype(np.float64)
     own = np.ones(len(y)) if weight is None else weight
     total, sure, hits = (
-        np.bincount(place, own * values, bins) for values in (np.ones(len(y)), confidence, right)
+        np.bincount(place, own * values, bins).astype(np.float64)
+        for values in (np.ones(len(y)), confidence, right)
     )
     held = total > 0
     total = total[held]
@@ -181,7 +181,7 @@ def evaluate(
     >>> found["accuracy"], found["classes"][0]["name"], found["confusion"]
     (0.5, 'bag', [[1, 0], [1, 0]])
     """
-    y, p = _rows(label, probability)
+    y, p = rows_of(label, probability)
     C = p.shape[1]
     given = [str(name) for name in (range(C) if names is None else names)]
     if len(given) != C:
@@ -204,81 +204,6 @@ def evaluate(
         ],
         "confusion": [[_whole(value) for value in row] for row in matrix.tolist()],
     }
-
-
-def _rows(label: ArrayLike, probability: ArrayLike) -> tuple[Classes, NDArray[Any]]:
-    """Labels and probabilities, checked."""
-    p = np.asarray(probability)
-    if p.dtype.kind not in "biuf":
-        raise TypeError(f"probability has dtype {p.dtype}; expected real numbers.")
-    if p.ndim != 2 or p.shape[1] < 2:
-        raise ValueError(
-            f"probability has shape {p.shape}; expected (rows, classes), 2 classes or more. For "
-            "the probability of a click use fastdl.metrics."
-        )
-    y = _indices("label", label, p.shape[1])
-    if len(y) != len(p):
-        raise ValueError(f"probability has {len(p)} rows, label {len(y)}.")
-    p = p if p.dtype in (np.float32, np.float64) else p.astype(np.float64)
-    if not (p.min() >= 0 and p.max() <= 1):  # False for NaN
-        bad = ~((p >= 0) & (p <= 1)).all(axis=1)
-        row = int(np.argmax(bad))
-        raise ValueError(f"probability must be in [0, 1], got {p[row].tolist()} in row {row}.")
-    sums = p.sum(axis=1, dtype=np.float64)
-    if (off := np.abs(sums - 1) > 1e-3).any():
-        row = int(np.argmax(off))
-        raise ValueError(
-            f"probability must add up to 1 in every row, got {sums[row]:.6g} in row {row}. Turn "
-            "scores into probabilities first, e.g. by a softmax."
-        )
-    return y, p
-
-
-def _pairs(
-    label: ArrayLike, predicted: ArrayLike, classes: int | None
-) -> tuple[Classes, Classes, int]:
-    """Labels, predicted classes and the number of classes."""
-    given = np.asarray(predicted)
-    if given.ndim == 2:
-        y, p = _rows(label, given)
-        if classes not in (None, p.shape[1]):
-            raise ValueError(f"classes is {classes}, but probability has {p.shape[1]} columns.")
-        return y, p.argmax(axis=1), p.shape[1]
-    y, found = _indices("label", label, classes), _indices("predicted", given, classes)
-    if len(y) != len(found):
-        raise ValueError(f"predicted has {len(found)} rows, label {len(y)}.")
-    return y, found, classes or int(max(y.max(), found.max())) + 1
-
-
-def _indices(name: str, values: ArrayLike, classes: int | None) -> Classes:
-    array = column(name, values)
-    whole = array.astype(np.intp, copy=False)
-    high = np.inf if classes is None else classes
-    good = (whole == array) & (whole >= 0) & (whole < high)
-    if not good.all():
-        row = int(np.argmin(good))
-        upper = "" if classes is None else f" to {classes - 1}"
-        raise ValueError(
-            f"{name} must hold class indices from 0{upper}, got {array[row]} in row {row}."
-        )
-    return whole
-
-
-def _weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
-    if sample_weight is None:
-        return None
-    weight = column("sample_weight", sample_weight).astype(np.float64)
-    if len(weight) != rows:
-        raise ValueError(f"sample_weight has {len(weight)} values for {rows} rows.")
-    good = (weight >= 0) & (weight < np.inf)
-    if not good.all():
-        row = int(np.argmin(good))
-        raise ValueError(
-            f"sample_weight must be finite and not negative, got {weight[row]} in row {row}."
-        )
-    if not weight.any():
-        raise ValueError("sample_weight is 0 in every row; at least one row must count.")
-    return weight
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

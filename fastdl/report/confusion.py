@@ -100,8 +100,13 @@ def _cell(count: float, share: float, right: bool) -> str:
     dark = " dark" if share > 0.4 else ""
     return (
         f'<td class="{kind}{dark}" style="--share:{strength}%">{count:,.6g}'
-        f"<small>{100 * share:.0f}%</small></td>"
+        f"<small>{_percent(share)}</small></td>"
     )
+
+
+def _percent(share: float) -> str:
+    """Whole percent, and a digit more where that would be 0 or 100 and is not."""
+    return f"{share:.1%}" if share < 0.01 or 0.99 < share < 1 else f"{share:.0%}"
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
@@ -114,5 +119,6 @@ def _short(name: str) -> Markup:
 
 
 def _cut(name: str) -> str:
+    """The name with its middle left out where it is long: names often differ in their ends."""
     line = one_line(name)
-    return line if len(line) <= _LETTERS else line[: _LETTERS - 1] + "…"
+    return line if len(line) <= _LETTERS else f"{line[:6]}…{line[7 - _LETTERS :]}"

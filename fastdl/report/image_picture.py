@@ -25,10 +25,12 @@ def plot_image_run(path: str | os.PathLike[str], results: Mapping[str, Any], tit
     if path.suffix.lower() != ".png" or not path.parent.is_dir():
         raise ValueError(f"The picture is {path}; expected a name ending in .png in a folder.")
     curve, history = results["loss_curve"], results["history"]
-    drawn = [np.asarray(curve[name], np.float64) for name in ("epoch", "loss", "smoothed")]
+    drawn = [np.asarray(curve[name], np.float64)
+                        for name in ("epoch", "loss", "smoothed")]  # fmt: skip
     with default_style():
         figure, (left, middle, right) = new_figure(title)
-        draw_loss(left, (*drawn, int(curve["window"])), epoch_curve(history, "val_loss"))
+        steps: Any = (*drawn, int(curve["window"]))
+        draw_loss(left, steps, epoch_curve(history, "val_loss"))
         accuracy = epoch_curve(history, "val_accuracy")
         if len(accuracy[0]):
             draw_score(middle, "Accuracy", accuracy)

@@ -13,7 +13,7 @@ from .confusion import confusion_table, pairs_table
 from .gallery import Folder, decisions, figure, gallery, image
 from .markup import Markup, escaped, section, table
 from .sections import learning, options
-from .texts import digits
+from .texts import digits, shown
 
 Results = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def headline(results: Results) -> Markup:
     ]  # fmt: skip
     calibration = f"expected calibration error {test['ece']:.4f}"
     if test.get("top_k_accuracy") is not None:
-        calibration += f"; among the first {test['top_k']} {test['top_k_accuracy']:.2%}"
+        calibration += f"; accuracy of the first {test['top_k']} {test['top_k_accuracy']:.2%}"
     about = f"On {test['rows']:,} {results.get('tested_on', 'test')} images; {calibration}."
     return section("Test", f'<div class="cards">{"".join(cards)}</div>', about=about)
 
@@ -83,7 +83,7 @@ def wrong(results: Results, folder: Folder) -> Markup:
     about = (
         "The mistakes that gave the right class the least probability. Beside each image: what "
         "spoke for the class that was said, and what for its own (Grad-CAM: from nothing over "
-        "yellow to red)."
+        "yellow to red, each map by its own largest value)."
     )
     return section("Most wrong", decisions(_group(results, "wrong"), folder), about=about)
 
@@ -100,13 +100,13 @@ def filters(results: Results, folder: Folder) -> Markup:
     if not found:
         return Markup()
     own = found[0]
-    shown = image(own["files"][0], folder, "Filters of the first convolution", "sheet")
+    sheet = image(own["files"][0], folder, "Filters of the first convolution", "sheet")
     colours = " in colour" if own["channels"] == 3 else ""
     about = (
         f"The {own['count']} filters of the first convolution, {own['height']} x {own['width']} "
         f"pixels{colours}; the middle grey is a weight of 0."
     )
-    return section("Filters", shown, about=about)
+    return section("Filters", sheet, about=about)
 
 
 def examples(results: Results, folder: Folder) -> Markup:
@@ -126,7 +126,8 @@ def augmented(results: Results, folder: Folder) -> Markup:
         for own in _group(results, "augmented")
     ]
     job = results.get("job") or {}
-    about = f'Training images as one epoch has them, with the augmentation "{job.get("augment")}".'
+    asked = shown(job.get("augment"))
+    about = f"Training images as one epoch has them, with the augmentation: {asked}."
     return section("Augmented images", gallery(strips, "all"), about=about)
 
 

@@ -52,8 +52,9 @@ tr {{ break-inside: avoid; }}
 .less {{ background: var(--orange); }}
 .spread {{ top: .5rem; height: 2px; background: var(--ink); }}
 .pair .pictures {{ flex: 1 1 19rem; max-width: 30rem; }}
-.matrix th, .matrix td {{ text-align: right; border: 1px solid var(--paper); min-width: 2.7rem;
-  padding: .15rem .3rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }}
+.matrix th, .matrix td {{ --share: 0%; text-align: right; border: 1px solid var(--paper);
+  min-width: 2.7rem; padding: .15rem .3rem; font-variant-numeric: tabular-nums;
+  overflow-wrap: normal; }}
 .matrix thead th {{ height: 6rem; text-align: left; white-space: nowrap; padding: 0; }}
 .matrix thead span {{ display: inline-block; writing-mode: vertical-rl; transform: rotate(180deg);
   padding: .2rem .1rem; }}
@@ -70,8 +71,8 @@ tr {{ break-inside: avoid; }}
 .strip {{ display: flex; flex-wrap: wrap; gap: 4px; }}
 .strip img {{ width: 96px; height: auto; image-rendering: pixelated; border-radius: 2px; }}
 .decisions .strip {{ flex-wrap: nowrap; }}
-.decisions .strip img {{ width: min(96px, 30%); flex: 0 1 96px; }}
-.decisions figure {{ flex: 0 1 316px; }}
+.decisions .strip img {{ flex: 0 1 112px; min-width: 0; }}
+.decisions figure {{ flex: 0 1 23.3rem; }}
 figcaption {{ font-size: .85rem; color: var(--quiet); padding-top: .3rem;
   overflow-wrap: anywhere; }}
 figcaption b {{ color: var(--ink); font-weight: 600; }}

@@ -78,7 +78,6 @@ def confidence(bins: Mapping[str, Any]) -> Markup:
         ax.plot(
             [low, 100], [low, 100], color=GREY, linestyle=":", linewidth=1.4, label="calibrated"
         )
-        ax.plot(100 * sure, 100 * right, color=BLUE, linewidth=1.4)
         area = 20 + 180 * rows / rows.max()
         ax.scatter(100 * sure, 100 * right, area, color=BLUE, zorder=3, label="area: how many")
         legend(ax, "upper left")

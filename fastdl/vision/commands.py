@@ -33,7 +33,7 @@ def train_image(
     options: Annotated[
         Path | None, typer.Option(help="TOML file with options; those given here go before.")
     ] = None,
-    rows: Annotated[int, typer.Option(help="How many creatives are generated.")] = 4000,
+    rows: Annotated[int, typer.Option(help="How many creatives are generated.")] = 3000,
     difficulty: Annotated[float, typer.Option(help="Of generated creatives, 0 to 1.")] = 0.5,
     labels: Annotated[
         str, typer.Option(help="Of generated creatives: product, layout or action.")
@@ -55,7 +55,7 @@ def train_image(
     class_weight: Annotated[
         str | None, typer.Option(help="'balanced': rare classes count more.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="At most so many passes over the images.")] = 12,
+    epochs: Annotated[int, typer.Option(help="At most so many passes over the images.")] = 10,
     batch_size: Annotated[int, typer.Option(help="Images of one training step.")] = 64,
     optimizer: Annotated[str, typer.Option(help="adamw, or sgd with momentum 0.9.")] = "adamw",
     lr: Annotated[float, typer.Option(help="Largest rate; it warms up, then decays.")] = 0.003,

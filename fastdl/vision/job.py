@@ -29,7 +29,7 @@ class ImageJob(Options):
     test: str | None = None  # images that test, in place of a share of data
     path_column: str | None = None  # of a CSV
     label_column: str | None = None
-    rows: int = 4000  # of generated creatives
+    rows: int = 3000  # of generated creatives
     difficulty: float = 0.5
     labels: str = "product"
     on_error: str = "stop"  # or "skip" bad files, which are counted
@@ -37,11 +37,11 @@ class ImageJob(Options):
     model_options: Mapping[str, Any] | None = None  # such as depth and width of a ResNet
     size: int | None = None  # pixels of height and width; None: the images' own, or 64
     fit: str = "crop"
-    augment: str = "light"
+    augment: str | Mapping[str, Any] = "light"  # a preset, or fields of an Augmentation
     label_smoothing: float | None = None  # None: the preset's
     mixup: float | None = None
     class_weight: str | None = None
-    epochs: int = 12
+    epochs: int = 10
     batch_size: int = 64
     optimizer: str = "adamw"
     lr: float = 0.003  # the largest rate, behind the warm-up
@@ -73,7 +73,8 @@ class ImageJob(Options):
         """The preset with label smoothing and mixup as they are asked for."""
         own = {"label_smoothing": self.label_smoothing, "mixup": self.mixup}
         own = {name: value for name, value in own.items() if value is not None}
-        return Augmentation.from_dict({**as_augmentation(self.augment).to_dict(), **own})
+        asked = self.augment if isinstance(self.augment, str) else dict(self.augment)
+        return Augmentation.from_dict({**as_augmentation(asked).to_dict(), **own})
 
     @property
     def source(self) -> str:
@@ -82,10 +83,10 @@ class ImageJob(Options):
 
     @classmethod
     def checked(cls, name: str, value: Any, usual: Any) -> Any:
-        if name == "model_options":
-            if value is not None and not isinstance(value, Mapping):
-                raise TypeError(f"model_options is {value!r}; expected a table of options.")
-            return value
+        if name in ("model_options", "augment") and isinstance(value, Mapping):
+            return {str(key).replace("-", "_"): own for key, own in value.items()}
+        if name == "model_options" and value is not None:
+            raise TypeError(f"model_options is {value!r}; expected a table of options.")
         if value is not None and name in ("size", "label_smoothing", "mixup"):
             return Options.checked(name, value, 1 if name == "size" else 0.1)
         return Options.checked(name, value, usual)

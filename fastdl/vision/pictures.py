@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..files import write_atomically
 
 LARGEST = 112  # pixels of a picture's longer side; larger creatives are made smaller
-_GAP = 1  # pixels between filters
+_GAP = 4  # pixels between filters
 # from nothing over yellow and orange to red: (share of the colour, red, green, blue)
 _RAMP = np.array([[0, 255, 230, 90], [0.45, 255, 190, 40], [0.7, 245, 110, 20], [0.8, 205, 10, 40]])
 
@@ -55,14 +55,14 @@ def heated(pixels: NDArray[np.uint8], heat: np.ndarray) -> NDArray[np.uint8]:
     return mixed.round().clip(0, 255).astype(np.uint8)
 
 
-def filter_sheet(W: np.ndarray, least: int = 24) -> NDArray[np.uint8]:
+def filter_sheet(W: np.ndarray, least: int = 36) -> NDArray[np.uint8]:
     """Filters (K, C, KH, KW) beside each other as (H, W, 4); grey where C is not 3.
 
     Each filter is scaled by its own largest weight, so that 0 is the middle grey; between them the
     sheet is transparent.
 
     >>> filter_sheet(np.ones((4, 1, 3, 3))).shape
-    (49, 49, 4)
+    (76, 76, 4)
     """
     K, C, KH, KW = W.shape
     shown = W if C == 3 else W.mean(axis=1, keepdims=True)

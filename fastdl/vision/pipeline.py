@@ -45,15 +45,17 @@ def train_images(
     if resume:
         job.check_same(folder)
     parts = read_parts(job, folder)
-    job.save(folder)
     rng = np.random.default_rng(job.seed)
     stream, preparation = _stream(job, parts, folder)
-    if on_data is not None:
-        on_data(parts, preparation)
     network = make_model(
         job.model, len(preparation.classes), preparation.size, preparation.channels, rng,
         job.model_options,
     )  # fmt: skip
+    parts.save(folder)  # nothing is written of a run that cannot begin
+    preparation.save(folder)
+    job.save(folder)
+    if on_data is not None:
+        on_data(parts, preparation)
     batch = min(job.batch_size, stream.rows)
     schedule = make_schedule(job.lr, job.warmup, job.epochs, stream.rows, batch)
     trainer = Trainer(network, make_optimizer(job.optimizer, schedule, job.weight_decay))
@@ -74,11 +76,10 @@ def _stream(job: ImageJob, parts: ImageParts, folder: Path) -> tuple[ImageStream
     known = Preparation.read(folder) if (folder / IMAGES).is_file() else None
     stream = ImageStream(
         parts.train, image_size(parts.train, job.size), channels=image_channels(parts.train),
-        mean=None if known is None else np.float32(known.mean),
-        std=None if known is None else np.float32(known.std),
+        mean=None if known is None else known.mean,
+        std=None if known is None else known.std,
         augmentation=job.augmentation(), class_weight=job.class_weight, fit=job.fit, keep=job.keep,
     )  # fmt: skip
     if known is None:
         known = Preparation.from_dict({**stream.settings(), "classes": parts.train.classes})
-        known.save(folder)
     return stream, known

@@ -70,7 +70,7 @@ def evaluate_images(
         if images.classes != classes:
             raise ValueError(f"{data} has the classes {images.classes}, the model {classes}.")
     else:
-        images = read_images(data, classes=classes, on_error=on_error)
+        images = read_images(Path(data), classes=classes, on_error=on_error)
     if report is not None:
         _add(report, images.skipped)
     found = metrics.evaluate(images.labels, trained.predict_proba(images), names=classes)

@@ -79,8 +79,8 @@ def _pictures(
     some = np.linspace(0, len(parts.train) - 1, min(len(parts.train), _SOME)).astype(np.int64)
     shown.augmented(
         ImageStream(
-            parts.train[some], known.size, channels=known.channels, mean=np.float32(known.mean),
-            std=np.float32(known.std), augmentation=job.augmentation(), fit=known.fit,
+            parts.train[some], known.size, channels=known.channels, mean=known.mean,
+            std=known.std, augmentation=job.augmentation(), fit=known.fit,
             keep="nowhere",
         ),
         job.seed,

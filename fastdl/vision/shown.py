@@ -106,9 +106,9 @@ def surely_right(label: np.ndarray, probability: np.ndarray, most: int) -> np.nd
     right = np.flatnonzero(probability.argmax(axis=1) == label)
     right = right[np.argsort(-own[right], kind="stable")]
     seen: dict[int, int] = {}
-    turn = [seen.setdefault(int(c), 0) for c in label[right]]
+    turn = np.empty(len(right), np.int64)
     for place, c in enumerate(label[right].tolist()):
-        turn[place] = seen[c]
-        seen[c] += 1
-    found: np.ndarray = right[np.lexsort((label[right], turn))][:most]
+        turn[place] = seen.get(c, 0)
+        seen[c] = int(turn[place]) + 1
+    found: np.ndarray = right[np.lexsort(np.stack([label[right], turn]))][:most]
     return found

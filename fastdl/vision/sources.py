@@ -31,6 +31,7 @@ class ImageParts:
     validation: ImageSet
     test: ImageSet | None
     skipped: list[dict[str, Any]]  # entries of the sets' ``Skipped``
+    known: dict[str, Any]  # which images these are, as data.json has it
 
     @property
     def tested(self) -> ImageSet:
@@ -42,12 +43,17 @@ class ImageParts:
         found = {"train": self.train, "validation": self.validation}
         return found if self.test is None else {**found, "test": self.test}
 
+    def save(self, folder: Path) -> None:
+        """Write data.json into a run folder."""
+        write_json(folder / DATA, self.known)
+
 
 def read_parts(job: ImageJob, folder: Path) -> ImageParts:
-    """Who trains, stops and tests; data.json remembers which images those were.
+    """Who trains, stops and tests.
 
     Raises ValueError and OSError as ``fastdl.data.images.read_images``, and ValueError where the
-    images have changed since the run was begun.
+    images are not those of the data.json that a run in ``folder`` was begun with. The images of
+    validation and test, which come last, are decoded once: a damaged file is told before training.
     """
     data, own_test = _source(job, job.data)
     sets = {"data": data}
@@ -56,13 +62,18 @@ def read_parts(job: ImageJob, folder: Path) -> ImageParts:
             sets[name] = _labelled(job, path, data.classes)
     if "test" not in sets and own_test is not None:
         sets["test"] = own_test
-    _check_unchanged(sets, folder)
+    known = {name: {"images": len(own), "fingerprint": _fingerprint(own)}
+             for name, own in sets.items()}  # fmt: skip
+    _check_unchanged(known, folder)
     shares = (1.0,) if "valid" in sets else (0.9, 0.1) if "test" in sets else (0.8, 0.1, 0.1)
     parts = split_images(data, shares, job.seed)
     validation = sets["valid"] if "valid" in sets else parts[1]
     test = sets.get("test", parts[2] if len(parts) > 2 else None)
     skipped = [entry for own in sets.values() for entry in own.skipped.entries()]
-    return ImageParts(parts[0], validation, test, skipped)
+    for own in (validation, test):
+        if own is not None and job.on_error == "stop":
+            own.verify()
+    return ImageParts(parts[0], validation, test, skipped, known)
 
 
 def _source(job: ImageJob, data: str | None) -> tuple[ImageSet, ImageSet | None]:
@@ -89,12 +100,9 @@ def _labelled(job: ImageJob, data: str, classes: tuple[str, ...] | None) -> Imag
     )  # fmt: skip
 
 
-def _check_unchanged(sets: dict[str, ImageSet], folder: Path) -> None:
+def _check_unchanged(mine: dict[str, Any], folder: Path) -> None:
     path = folder / DATA
-    mine = {name: {"images": len(own), "fingerprint": _fingerprint(own)}
-            for name, own in sets.items()}  # fmt: skip
     if not path.is_file():
-        write_json(path, mine)
         return
     try:
         known = dict(json.loads(path.read_text(encoding="utf-8")))

@@ -35,7 +35,7 @@ class Preparation:
     def load(self, images: ImageSet, rows: Any = None) -> np.ndarray:
         """Images as the network takes them, float32 (n, C, H, W) with channels-last memory."""
         pixels = images.load(rows, self.size, self.channels, fit=self.fit)
-        return normalized(pixels, np.float32(self.mean), np.float32(self.std))
+        return normalized(pixels, self.mean, self.std)
 
     def blocks(self, images: ImageSet) -> Iterator[np.ndarray]:
         """All images in their order, in pieces of bounded memory."""

@@ -18,10 +18,10 @@ class AdImageCNN(ImageModel):
     """Stages of 3x3 convolutions with a 2x2 pool behind each (Simonyan & Zisserman 2015).
 
     widths: channels of each stage; None takes as many stages, up to 4, as leave maps of 3 pixels,
-    and doubles from 32 on (of 4 stages from 16 on). convolutions: in each stage. batch_norm: behind each of them.
-    head: "pool", the means of the last maps, takes images of any size; "dense", a hidden layer of
-    ``hidden`` units on all of the last maps, takes those of ``size``. dropout: of what the output
-    layer sees. Other arguments as in ``ImageModel``.
+    and doubles from 32 on (of 4 stages from 16 on). convolutions: in each stage. batch_norm:
+    behind each of them. head: "pool", the means of the last maps, takes images of any size;
+    "dense", a hidden layer of ``hidden`` units on all of the last maps, takes those of ``size``.
+    dropout: of what the output layer sees. Other arguments as in ``ImageModel``.
 
     >>> import numpy as np, fastdl
     >>> network = fastdl.AdImageCNN(4, size=16, widths=(8, 16), rng=np.random.default_rng(0))

@@ -15,6 +15,7 @@ from fastdl.layers import (
     BatchNormalization,
     Conv2D,
     Dropout,
+    Dropout2D,
     Layer,
     LeakyReLU,
     ReLU,
@@ -67,7 +68,7 @@ def fold(network: Network) -> Folded:
         parents = [known[id(parent)] for parent in node.parents if id(parent) in known]
         if node.layer is None:
             known[id(node)] = Node.input()
-        elif isinstance(node.layer, Dropout):
+        elif isinstance(node.layer, Dropout | Dropout2D):
             known[id(node)] = parents[0]
         elif _folds(node, uses):
             known[id(node)] = _merged(node, known)
