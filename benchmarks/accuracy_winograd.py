@@ -42,8 +42,8 @@ def convolved(tile: int, x: Array, W: Array, dout: Array) -> tuple[Array, Array,
     out, dx, dW = np.empty_like(dout), np.empty_like(x), np.empty_like(W)
     none = np.empty(0, x.dtype)
     if tile:
-        ops.winograd_forward(tile, x, W, none, ONE, False, out)
-        ops.winograd_backward_data(tile, W, dout, ONE, dx)
+        ops.winograd_convolve(tile, x, W, none, False, ONE, False, out)
+        ops.winograd_convolve(tile, dout, W, none, True, ONE, False, dx)
         ops.winograd_backward_weights(tile, x, dout, ONE, dW, none)
     else:
         ops.conv2d_forward(x, W, none, ONE, ONE, ONE, 1, False, out)

@@ -13,7 +13,7 @@ from .callbacks import (
 )
 from .checkpoint import load, save
 from .config import get_default_dtype, set_default_dtype
-from .estimators import CTRClassifier
+from .estimators import AdImageClassifier, CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
 from .im2col import col2im, im2col
 from .kernels.backend import get_backend, use_backend
@@ -25,6 +25,7 @@ from .layers import (
     Conv2D,
     Dense,
     Dropout,
+    Dropout2D,
     Embedding,
     Flatten,
     GlobalAvgPool2D,
@@ -35,6 +36,7 @@ from .layers import (
     ReLU,
     Sigmoid,
     Tanh,
+    Upsample2D,
     get_winograd,
     set_winograd,
 )
@@ -64,8 +66,10 @@ from .models.ctr import (
     WideAndDeep,
     xDeepFM,
 )
+from .models.image import AdImageCNN, ImageModel, MobileNet, ResNet, fold
 from .network import Network, Sequential
 from .optimizers import FTRL, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, RowWiseAdaGrad
+from .saliency import grad_cam
 from .trainer import DivergedError, Trainer
 from .warm import warmup
 
@@ -78,6 +82,8 @@ __all__ = [
     "FTRL",
     "GELU",
     "SGD",
+    "AdImageCNN",
+    "AdImageClassifier",
     "AdaGrad",
     "Adam",
     "AdamW",
@@ -96,6 +102,7 @@ __all__ = [
     "Dense",
     "DivergedError",
     "Dropout",
+    "Dropout2D",
     "EarlyStopping",
     "Embedding",
     "FactorizationMachine",
@@ -107,6 +114,7 @@ __all__ = [
     "GlobalAvgPool2D",
     "History",
     "Huber",
+    "ImageModel",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -116,11 +124,13 @@ __all__ = [
     "MaxPool2D",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "MobileNet",
     "Network",
     "Optimizer",
     "ProgressBar",
     "RMSprop",
     "ReLU",
+    "ResNet",
     "RowWiseAdaGrad",
     "SequenceField",
     "Sequential",
@@ -130,14 +140,17 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Tanh",
     "Trainer",
+    "Upsample2D",
     "WideAndDeep",
     "__version__",
     "calibration",
     "col2im",
+    "fold",
     "get_backend",
     "get_default_dtype",
     "get_num_threads",
     "get_winograd",
+    "grad_cam",
     "im2col",
     "initializers",
     "load",

@@ -1,4 +1,4 @@
-"""The command line: train, predict, evaluate, inspect, info, warmup, bench."""
+"""The command line: train, predict, the same on images, evaluate, inspect, info, warmup, bench."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .vision.commands import predict_image, train_image
+
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from .data import Skipped
-    from .job import Job
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Neural networks on compiled CPU kernels: an ad log in, a calibrated model out.",
 )  # fmt: skip
+app.command("train-image")(train_image)
+app.command("predict-image")(predict_image)
 
 DataFile = Annotated[
     str | None,
@@ -99,21 +104,19 @@ def train(
     from . import set_num_threads
     from .data import FeatureEncoder
     from .data.skipped import skipped_table
-    from .kernels.jit import cache_folder
+    from .job import job_from
     from .pipeline import train_ctr
     from .report import columns_table, metrics_table
     from .results import PAGE
 
     if threads is not None:
         set_num_threads(threads)
-    job = _job(context, options)
+    job = job_from(*asked_options(context, options))
     if resume and out is None:
         raise ValueError("--resume needs --out, the folder of the run to go on with.")
     folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
     console = Console()
-    folder_of_kernels = cache_folder()
-    if folder_of_kernels is None or not any(folder_of_kernels.glob("*.nbi")):
-        console.print("Compiling kernels for this machine, which takes about half a minute ...")
+    compiling_note(console)
 
     def show(encoder: object) -> None:
         if isinstance(encoder, FeatureEncoder):
@@ -126,16 +129,25 @@ def train(
     console.print(f"Model, metrics and {PAGE} are in {outcome.folder}", soft_wrap=True)
 
 
-def _job(context: typer.Context, options: Path | None) -> Job:
-    """The job of flags and, where a flag was not given, of an options file."""
-    from .job import job_from, read_options
+def asked_options(context: typer.Context, options: Path | None) -> tuple[dict[str, Any], str]:
+    """Options of flags and, where a flag was not given, of an options file; and where from."""
+    from .options import read_options
 
     flags = {n: v for n, v in context.params.items() if n not in _NOT_OF_THE_JOB}
     sources = {name: context.get_parameter_source(name) for name in flags}
     given = {n: v for n, v in flags.items() if getattr(sources[n], "name", "") != "DEFAULT"}
     if options is None:
-        return job_from(flags, "The command line")
-    return job_from({**flags, **read_options(options), **given}, str(options))
+        return flags, "The command line"
+    return {**flags, **read_options(options), **given}, str(options)
+
+
+def compiling_note(console: Console) -> None:
+    """Say so where nothing has been compiled for this machine."""
+    from .kernels.jit import cache_folder
+
+    folder = cache_folder()
+    if folder is None or not any(folder.glob("*.nbi")):
+        console.print("Compiling kernels for this machine, which takes about half a minute ...")
 
 
 @app.command()
@@ -152,14 +164,14 @@ def predict(
 
     report = Skipped()
     rows = predict_ctr(model, data, out, format=format, on_error=on_error, report=report)
-    _print_skipped(report)
+    print_skipped(report)
     print(f"Wrote {rows:,} probabilities to {out}")
 
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Option(help="Run folder of `fastdl train`.")],
-    data: Annotated[str, typer.Option(help="Log with labels.")],
+    model: Annotated[Path, typer.Option(help="Run folder of `train` or `train-image`.")],
+    data: Annotated[str, typer.Option(help="Log with labels, or images with classes.")],
     by: Annotated[
         str, typer.Option(help="Columns, by comma, whose values are evaluated singly.")
     ] = "",
@@ -169,20 +181,27 @@ def evaluate(
     on_error: OnError = "stop",
     out: Annotated[str | None, typer.Option(help="JSON file for all metrics.")] = None,
 ) -> None:
-    """Tell how good a model's probabilities are on a log, overall and for each value of columns."""
+    """Tell how good a model's probabilities are, overall and for each value of columns or class."""
     from rich.console import Console
 
     from .data import Skipped
     from .files import write_json
     from .report import metrics_table, values_table
     from .scoring import evaluate_ctr
+    from .vision.trained import is_image_run
 
     columns = [name.strip() for name in by.split(",") if name.strip()]
     report = Skipped()
+    if is_image_run(model):
+        from .vision.commands import evaluate_image
+
+        evaluate_image(model, data, out, on_error, {"by": by, "format": format, "label": label,
+                                                    "positive": positive})  # fmt: skip
+        return
     found = evaluate_ctr(model, data, format=format, label=label, positive=positive, by=columns,
                          on_error=on_error, report=report)  # fmt: skip
     found["skipped"] = report.entries()
-    _print_skipped(report)
+    print_skipped(report)
     console = Console()
     console.print(metrics_table(found["test"], found["base_rate"]))
     for name, values in found["by"].items():
@@ -193,7 +212,7 @@ def evaluate(
 
 @app.command()
 def inspect(
-    run: Annotated[Path, typer.Argument(help="Run folder of `fastdl train`, finished or not.")],
+    run: Annotated[Path, typer.Argument(help="Run folder of training, finished or not.")],
     html: Annotated[
         Path | None, typer.Option(help="Write the results as a page, a file ending in .html.")
     ] = None,
@@ -213,7 +232,7 @@ def inspect(
     if not found["finished"]:
         console.print("Training has not finished; --resume with the same --out goes on.")
     if html is not None:
-        write_page(html, page_results(found))
+        write_page(html, page_results(found), pictures=run / "pictures")
         console.print(f"The page is in {html}", soft_wrap=True, markup=False)
 
 
@@ -249,7 +268,8 @@ def bench(
     raise typer.Exit(run_suite(suite))
 
 
-def _print_skipped(report: Skipped) -> None:
+def print_skipped(report: Skipped) -> None:
+    """A table of what was left out, if anything was."""
     if report:
         from rich.console import Console
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .feeds import as_rows, numeric_rows
+from .feeds import as_rows, check_stream, numeric_rows
 from .graph import Graph
 from .kernels.backend import get_backend
 from .kernels.dense import PASS, ROWS
@@ -20,7 +20,9 @@ from .network import Network, classes_of_output, classes_of_target, evaluation
 from .stream import RowStream
 from .validation import check_sample_weight, check_values
 
-Validation = tuple[Any, Any, np.ndarray | None]  # x, t (None with an EncodedLog) and weights
+Validation = tuple[Any, Any, np.ndarray | None]  # x, t (None with a stream) and weights
+
+_IMAGE_BYTES = 4 << 20  # of images or series at a time: what layers make of them is far larger
 
 
 def evaluate(
@@ -33,11 +35,13 @@ def evaluate(
     """
     with evaluation(network):
         if not has_our_methods(network) and not isinstance(network, Graph):
-            if sample_weight is not None:
-                raise ValueError("val_sample_weight needs a network with fastdl's own methods.")
+            if sample_weight is not None or isinstance(x, RowStream):
+                raise ValueError(
+                    "A stream or val_sample_weight needs a network with fastdl's own methods."
+                )
             return float(network.loss(x, t)), float(network.accuracy(x, t)), None
         loss = hits = weight = 0.0
-        logits, labels = [], []
+        logits, labels, weights = [], [], []
         for x_rows, t_rows, own in _batches(network, x, t, sample_weight):
             out, its_loss = _outputs_and_loss(network, x_rows, t_rows, own)
             loss += its_loss
@@ -47,7 +51,10 @@ def evaluate(
             if isinstance(network.loss_layer, SigmoidCrossEntropy) and out.size == len(out):
                 logits.append(out.reshape(-1).astype(np.float64))
                 labels.append(t_rows.reshape(-1))
-    return loss / weight, hits / weight, _auc(logits, labels, sample_weight)
+                weights += [] if own is None else [own]
+        if weight <= 0:
+            raise ValueError("The validation rows all have the weight 0.")
+    return loss / weight, hits / weight, _auc(logits, labels, weights)
 
 
 def _batches(
@@ -59,19 +66,28 @@ def _batches(
         most = ROWS  # the kernel that training uses: no other need be compiled
     if isinstance(x, RowStream):
         for block in x.blocks():
-            for start in range(0, len(block), most):
-                rows = block[start : start + most]
-                yield rows.x, rows.t, None
+            size = _bounded(block.x, most)
+            for start in range(0, len(block), size):
+                rows = block[start : start + size]
+                yield rows.x, rows.t, rows.weight
         return
     x = network.prepare(x) if isinstance(network, Graph) else numeric_rows(x, "x")
     t = np.asarray(t)
+    most = _bounded(x, most)
     for start in range(0, len(x), most):
         own = slice(start, start + most)
         yield x[own], t[own], None if weights is None else weights[own]
 
 
+def _bounded(x: Any, most: int) -> int:
+    """At most ``most`` rows, of images and series fewer."""
+    if not isinstance(x, np.ndarray) or x.ndim < 3:
+        return most
+    return max(1, min(most, _IMAGE_BYTES // (x[0].size * 4)))
+
+
 def _auc(
-    logits: list[np.ndarray], labels: list[np.ndarray], weights: np.ndarray | None
+    logits: list[np.ndarray], labels: list[np.ndarray], weights: list[np.ndarray]
 ) -> float | None:
     if not logits:
         return None
@@ -85,7 +101,8 @@ def _auc(
             stacklevel=2,
         )
         return float("nan")
-    return roc_auc(t, Sigmoid().forward(np.concatenate(logits)), weights)
+    probability = Sigmoid().forward(np.concatenate(logits))
+    return roc_auc(t, probability, np.concatenate(weights) if weights else None)
 
 
 def _outputs_and_loss(
@@ -120,9 +137,8 @@ def validation_data(
     """What ``evaluate`` takes after the network, checked; None where there is no validation."""
     if isinstance(x, RowStream):
         if t is not None or weight is not None:
-            raise ValueError("An EncodedLog has its labels: leave t_val and val_sample_weight out.")
-        if not isinstance(network, Graph):
-            raise TypeError("A stream validates models with embeddings, such as DeepFM.")
+            raise ValueError("A stream has its labels: leave t_val and val_sample_weight out.")
+        check_stream(network, x)
         return x, None, None
     if (x is None) != (t is None):
         raise ValueError("Give both x_val and t_val, or neither.")

@@ -96,15 +96,11 @@ class ArrayFeed:
 
 
 class StreamFeed:
-    """Rows of an ``EncodedLog``, which a thread reads, encodes and mixes ahead of the training."""
+    """Rows of a stream, which a thread makes ahead of the training."""
 
-    def __init__(self, network: Any, log: RowStream) -> None:
-        if not isinstance(network, Graph):
-            raise TypeError(
-                f"A stream trains models with embeddings, such as DeepFM; the network is a "
-                f"{type(network).__name__}. Pass it arrays."
-            )
-        self.log, self.rows = log, log.rows
+    def __init__(self, network: Any, stream: RowStream) -> None:
+        check_stream(network, stream)
+        self.stream, self.rows = stream, stream.rows
         self._windows: Any = None
 
     def first_order(self) -> np.ndarray:
@@ -117,7 +113,7 @@ class StreamFeed:
             run.order = np.array([draw(1 << 31)], np.int64)
         first = run.epoch_step * run.batch_size
         seed = int(run.order[0])
-        self._windows = prefetched(self.log.windows(run.epoch, seed, run.batch_size, first))
+        self._windows = prefetched(self.stream.windows(run.epoch, seed, run.batch_size, first))
         self._window: Window | None = None
 
     def batch(self, run: Run) -> tuple[Any, np.ndarray, tuple[np.ndarray, ...]]:
@@ -126,7 +122,7 @@ class StreamFeed:
             self._window = None  # before the next one comes: its memory is free
             self._window = next(self._windows)
         rows: Rows = self._window.take(first, run.batch_size)
-        return rows.x, rows.t, ()
+        return rows.x, rows.t, () if rows.weight is None else (rows.weight,)
 
     def close(self) -> None:
         if self._windows is not None:
@@ -138,11 +134,20 @@ def feed(network: Any, x: Any, t: ArrayLike | None, weight: ArrayLike | None) ->
     """The feed for what the user trains on."""
     if isinstance(x, RowStream):
         if t is not None or weight is not None:
-            raise ValueError("An EncodedLog has its labels: leave t_train and sample_weight out.")
+            raise ValueError("A stream has its labels: leave t_train and sample_weight out.")
         return StreamFeed(network, x)
     if t is None:
-        raise ValueError("t_train is missing; only an EncodedLog goes without.")
+        raise ValueError("t_train is missing; only a stream goes without.")
     return ArrayFeed(network, x, t, weight)
+
+
+def check_stream(network: Any, stream: RowStream) -> None:
+    """TypeError where a stream of features meets a network that has no embeddings."""
+    if stream.features and not isinstance(network, Graph):
+        raise TypeError(
+            f"A {type(stream).__name__} is for models with embeddings, such as DeepFM; the network "
+            f"is a {type(network).__name__}. Pass it arrays."
+        )
 
 
 def numeric_rows(values: ArrayLike, name: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from .features import FeatureSpec
 from .files import check_version
 from .network import Network
 from .scoring import METRICS, MODEL, load_model
+from .vision.trained import is_image_run, load_trained
 
 CHECKPOINTS = "checkpoints"
 
@@ -43,8 +44,7 @@ def inspect_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         found["results"] = _results(folder / METRICS)
         if found["finished"]:
-            network, encoder = load_model(folder)[:2]
-            found["model"], found["columns"] = _model(network), described_columns(encoder)
+            found["model"], found["columns"] = _trained(folder)
     except (OSError, ValueError) as error:
         found["problems"].append(str(error))
     if not found["finished"] and newest:
@@ -104,6 +104,14 @@ def _results(path: Path) -> dict[str, Any]:
     ):
         raise ValueError(f"{path} is damaged: it is not what `fastdl train` writes.")
     return found
+
+
+def _trained(folder: Path) -> tuple[dict[str, Any], list[list[str]]]:
+    """The finished model, and its columns; images have none."""
+    if is_image_run(folder):
+        return _model(load_trained(folder).network), []
+    network, encoder = load_model(folder)[:2]
+    return _model(network), described_columns(encoder)
 
 
 def _model(network: Network) -> dict[str, Any]:

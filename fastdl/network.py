@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 
 from .fused import Plan, plan_for
 from .layers.base import Layer, described
+from .layers.layout import as_real_in_order
 from .losses import Loss, Softmax, as_loss, row_scale
 from .memory import keep_step_memory
 from .parameters import Gradients, Store
-from .validation import as_real, check_batch, check_finite, check_values
+from .validation import check_batch, check_finite, check_values
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -165,7 +166,7 @@ class Network:
         if dtype is None:
             given = getattr(x, "dtype", None)
             dtype = np.dtype(given if given in (np.float32, np.float64) else np.float64)
-        array = as_real(x, dtype, "x")
+        array = as_real_in_order(x, dtype, "x")
         check_batch(array, "x")
         return array
 

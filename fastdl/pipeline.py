@@ -25,6 +25,7 @@ from .memory import available_memory
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .models.ctr.growth import grown
 from .optimizers import Adam
+from .options import run_folder
 from .progressive import ProgressiveValidation
 from .results import Outcome, Parts, Prepared, report
 from .scoring import ENCODER, MODEL, click_rate, load_model, save_encoder
@@ -54,7 +55,7 @@ def train_ctr(
     folder holds something already and ``resume`` is False.
     """
     start = time.perf_counter()
-    folder = _run_folder(Path(folder), resume)
+    folder = run_folder(Path(folder), resume)
     if resume:
         job.check_same(folder)
     parts = _parts(job, folder)
@@ -87,18 +88,6 @@ def train_ctr(
     if (folder / CACHE).is_dir():
         (folder / CACHE).rmdir()
     return outcome
-
-
-def _run_folder(folder: Path, resume: bool) -> Path:
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"The run folder {folder} is a file; choose another with --out.")
-    if folder.is_dir() and any(folder.iterdir()) and not resume:
-        raise FileExistsError(
-            f"The run folder {folder} is not empty; choose another with --out, or go on with it by "
-            "--resume."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 # ---------------------------------------------------------------------------- rows

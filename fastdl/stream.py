@@ -5,34 +5,34 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-
-from .features import Batch
 
 
 @dataclass
 class Rows:
-    """Some rows: features and labels (N,)."""
+    """Some rows: what the network takes, labels (N, ...), and weights (N,) if there are any."""
 
-    x: Batch
+    x: Any
     t: np.ndarray
+    weight: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.t)
 
     def __getitem__(self, rows: Any) -> Rows:
-        return Rows(self.x[rows], self.t[rows])
+        weight = None if self.weight is None else self.weight[rows]
+        return Rows(self.x[rows], self.t[rows], weight)
 
 
 @dataclass
 class Window:
-    """Rows from ``start`` on in the epoch's order, and in which order they are taken."""
+    """Rows from ``start`` on in the epoch's order, into which ``order``, if given, brings them."""
 
     start: int
     rows: Rows
-    order: np.ndarray
+    order: np.ndarray | None = None
 
     @property
     def stop(self) -> int:
@@ -41,13 +41,19 @@ class Window:
 
     def take(self, first: int, count: int) -> Rows:
         """``count`` rows from ``first`` on, both counted in the epoch's order."""
-        return self.rows[self.order[first - self.start : first - self.start + count]]
+        own = slice(first - self.start, first - self.start + count)
+        return self.rows[own if self.order is None else self.order[own]]
 
 
 class RowStream(ABC):
-    """What ``Trainer.train`` takes in the place of arrays: ``fastdl.data.EncodedLog``, or yours."""
+    """What ``Trainer.train`` takes in the place of arrays.
+
+    ``fastdl.data.EncodedLog``, ``fastdl.data.images.ImageStream``, or yours. ``features`` says
+    whether x is a ``Batch`` of features, for models with embeddings, or what any network takes.
+    """
 
     rows: int
+    features: ClassVar[bool] = True
 
     @abstractmethod
     def blocks(self) -> Iterator[Rows]:

@@ -74,7 +74,8 @@ class Trainer:
         has an AUC where the network's output is one logit. Models with embeddings take as x what
         ``FeatureSpec.batch`` takes, or an ``EncodedLog``, which has its labels: t_train is left
         out, and files larger than memory are read, encoded and mixed block by block in a thread
-        (its order is seeded by one number drawn from the same random state).
+        (its order is seeded by one number drawn from the same random state). An ``ImageStream``
+        takes the place of x_train and t_train, and of x_val and t_val, for any network.
         ``sample_weight`` and ``val_sample_weight`` (rows,) weigh the rows of means.
         ``resume`` goes on from a ``Checkpoint``'s folder, or starts there if it has none yet.
 

@@ -46,6 +46,8 @@ def check_finite(x: np.ndarray, name: str, one_hot: bool = False) -> None:
     """Raise ValueError for NaN or infinity, with ``one_hot`` also for rows that are not one-hot."""
     if x.dtype not in (np.float32, np.float64):  # integers are finite, and few
         x = x.astype(np.float64)
+    if x.ndim == 4 and not x.flags.c_contiguous:  # images in channels-last memory: not copied
+        x = x.transpose(0, 2, 3, 1)
     rows = np.ascontiguousarray(x.reshape(len(x), -1) if x.ndim > 1 else x.reshape(1, -1))
     problem = np.empty(2, np.int64)
     ops.check_rows(rows, one_hot, problem)

@@ -1,7 +1,7 @@
-"""Mean of windows of images (N, H, W, C), and of whole images.
+"""Mean of windows of images (N, H, W, C).
 
 Windows are added up line by line, then pixel by pixel; backward goes the other way. A task owns
-some lines of the result, or for whole images some images.
+some lines of the result.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .batchnorm_images import fold, repeat, row_length
 from .dense import pieces
 from .jit import jit
 from .windows import add_pixels, inside, take_pixels
 
-KERNELS = ("avgpool_forward", "avgpool_backward", "global_avgpool_forward",
-           "global_avgpool_backward")  # fmt: skip
+KERNELS = ("avgpool_forward", "avgpool_backward")
 
 ELEMENTS = 16384  # of the input of one task
 SMALL = 32768  # elements below which a parallel region would cost more than it saves
@@ -151,59 +149,3 @@ def avgpool_backward(dout, kernel, stride, padding, count_include_pad, dx):  # t
             start = np.int64(task * most)
             stop = min(start + most, N * H)
             _backward_lines(start, stop, d, kernel, stride, padding, count_include_pad, flat, dx)
-
-
-@jit(apart=True)
-def _mean_of_image(x, out):  # type: ignore[no-untyped-def]
-    """out (C,) = the mean of an image's pixels (n,)."""
-    C = out.size
-    total = np.zeros(row_length(C), out.dtype)
-    share = out.dtype.type(C / x.size)
-    for start in range(0, x.size, total.size):
-        row = x[start : min(start + total.size, x.size)]
-        for j in range(row.size):
-            total[j] += row[j]
-    fold(total, C, out)
-    for j in range(C):
-        out[j] *= share
-
-
-@jit(parallel=True)
-def global_avgpool_forward(x, out):  # type: ignore[no-untyped-def]
-    """out (N, C) = the mean over the pixels of x (N, P, C)."""
-    N, P, C = x.shape
-    flat = x.reshape(N, P * C)
-    if x.size < SMALL:
-        for n in range(N):
-            _mean_of_image(flat[n], out[n])
-    else:
-        for n in prange(N):  # each task owns a row of out
-            _mean_of_image(flat[n], out[n])
-
-
-@jit(apart=True)
-def _spread_over_image(dout, dx):  # type: ignore[no-untyped-def]
-    """Every pixel of dx (n,) = dout (C,) / their number."""
-    C = dout.size
-    pixel, row = np.empty(C, dx.dtype), np.empty(row_length(C), dx.dtype)
-    share = dx.dtype.type(C / dx.size)
-    for j in range(C):
-        pixel[j] = dout[j] * share
-    repeat(pixel, row)
-    for start in range(0, dx.size, row.size):
-        result = dx[start : min(start + row.size, dx.size)]
-        for j in range(result.size):
-            result[j] = row[j]
-
-
-@jit(parallel=True)
-def global_avgpool_backward(dout, dx):  # type: ignore[no-untyped-def]
-    """dx (N, P, C) = dout (N, C) / P at every pixel."""
-    N, P, C = dx.shape
-    flat = dx.reshape(N, P * C)
-    if dx.size < SMALL:
-        for n in range(N):
-            _spread_over_image(dout[n], flat[n])
-    else:
-        for n in prange(N):  # each task owns an image of dx
-            _spread_over_image(dout[n], flat[n])

@@ -16,11 +16,11 @@ BACKENDS = ("numba", "numpy")
 
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
-    "activation", "attention", "avgpool", "batchnorm", "batchnorm_images", "cin", "coalesce",
-    "coalesce_fields", "convolution", "convolution_data", "convolution_weights", "cross", "dense",
-    "dropout", "embedding", "entries", "field_values", "fields", "fusion", "gather", "im2col",
-    "interaction", "isotonic", "layernorm", "loss", "matmul", "maxpool", "metrics", "mlp",
-    "optimizer", "scaling", "sparse", "strings", "winograd",
+    "activation", "attention", "augment", "avgpool", "batchnorm", "batchnorm_images", "channels",
+    "cin", "coalesce", "coalesce_fields", "convolution", "convolution_data", "convolution_weights",
+    "cross", "dense", "dropout", "embedding", "entries", "field_values", "fields", "fusion",
+    "gather", "im2col", "interaction", "isotonic", "layernorm", "loss", "matmul", "maxpool",
+    "metrics", "mlp", "optimizer", "scaling", "sparse", "strings", "upsample", "winograd",
 )  # fmt: skip
 
 

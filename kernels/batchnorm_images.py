@@ -2,11 +2,11 @@
 
 out = f(gamma (x - mean) / sqrt(var + epsilon) + beta + shortcut) for x (M, C), the M pixels of all
 images (Ioffe & Szegedy 2015; the sum before f as in He et al. 2016). Nothing between x and out is
-stored: backward computes it again, which costs less than reading it would. A task owns a block of
+stored for backward, which computes it again. A task owns a block of
 pixels; the blocks' sums are joined in their order.
 
-Several pixels are taken as one longer row, over which the channels' numbers are repeated: loops of
-the usual 16 channels would not vectorise (see ``lanes``).
+Several pixels are taken as one long row (see ``long_rows``). Sums over four long rows at a time
+gained nothing; computing the gradient before the activation again for dx was a sixth slower.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .activation import GELU, NONE, RELU, backward_in_place, forward_in_place
 from .batchnorm import join_moments, join_sums
 from .dense import pieces
 from .jit import jit
+from .long_rows import fold, repeat, row_length
 
 KERNELS = ("batchnorm_images_forward", "batchnorm_images_backward")
 
-ROW = 512  # elements of one long row, or one pixel: a few of them stay in the first-level cache
 ELEMENTS = 32768  # of one block: it stays in the second-level cache between two passes
 CHUNKS = 256  # at most so many blocks, so that their sums stay small beside x
 SMALL = 65536  # elements below which a parallel region would cost more than it saves
@@ -31,33 +31,6 @@ SMALL = 65536  # elements below which a parallel region would cost more than it 
 def _blocks(M, C):  # type: ignore[no-untyped-def]
     """Number of blocks that the pixels are cut into."""
     return pieces(M, max(max(ELEMENTS // C, 1), pieces(M, CHUNKS)))
-
-
-@jit(inline=True)
-def row_length(C):  # type: ignore[no-untyped-def]
-    """Length of a long row: as many whole pixels of C channels as ROW holds, at least one."""
-    return max(ROW // C, 1) * C
-
-
-@jit(apart=True)
-def fold(row, C, total):  # type: ignore[no-untyped-def]
-    """total (C,) = the sum of a long row's pixels."""
-    for j in range(C):
-        total[j] = row[j]
-    for i in range(C, row.size, C):
-        pixel = row[i : i + C]
-        for j in range(C):
-            total[j] += pixel[j]
-
-
-@jit(apart=True)
-def repeat(values, row):  # type: ignore[no-untyped-def]
-    """Every pixel of a long row = values (C,)."""
-    C = values.size
-    for i in range(0, row.size, C):
-        pixel = row[i : i + C]
-        for j in range(C):
-            pixel[j] = values[j]
 
 
 @jit(apart=True)
@@ -164,69 +137,64 @@ def batchnorm_images_forward(
 
 
 @jit(apart=True)
-def _through_activation(kind, slope, saved, shortcut, dout, channel, scratch):  # type: ignore[no-untyped-def]
-    """The gradient before the activation for one long row: dout itself, or in scratch[0].
+def _through_activation(kind, slope, saved, shortcut, dout, channel, d):  # type: ignore[no-untyped-def]
+    """d (n,) = the gradient before the activation, for a long row.
 
-    saved is out, or x for GELU, whose input is computed again in scratch[1].
+    saved is out, or x for GELU, whose input is computed again.
     """
-    d = scratch[0][: dout.size]
-    zero = dout.dtype.type(0)
     if kind == RELU:
+        zero = d.dtype.type(0)
         for j in range(d.size):
             d[j] = zero if saved[j] <= zero else dout[j]
-        return d
+        return
     for j in range(d.size):
         d[j] = dout[j]
     if kind == GELU:
-        z = scratch[1][: d.size]
-        _before_activation(saved, channel[0], channel[1], channel[2], shortcut, z)
+        z = np.empty(d.size, d.dtype)
+        _forward_block(NONE, slope, saved, shortcut, channel, z)
         backward_in_place(kind, slope, z, d)
     else:
         backward_in_place(kind, slope, saved, d)
-    return d
 
 
 @jit(apart=True)
-def _block_sums(kind, slope, x, saved, shortcut, dout, channel, dshortcut, dgamma, dbeta):  # type: ignore[no-untyped-def]
-    """Sums (C,) of d (x - mean) and of d over a block; d is dshortcut, where that is not empty."""
+def _block_sums(kind, slope, x, saved, shortcut, dout, channel, before, dgamma, dbeta):  # type: ignore[no-untyped-def]
+    """Sums (C,) of d (x - mean) and of d over a block, where d is dout or written to before."""
     L = channel.shape[1]
-    middle = channel[0]
-    scratch = np.zeros((4, L), dgamma.dtype)
-    products, sums = scratch[2], scratch[3]
+    middle, scratch = channel[0], np.zeros((2, L), dgamma.dtype)
+    products, sums = scratch[0], scratch[1]
     for start in range(0, x.size, L):
-        stop = min(start + L, x.size)
-        row, d = x[start:stop], dout[start:stop]
+        own = slice(start, min(start + L, x.size))
+        row, d = x[own], dout[own]
         if kind != NONE:
-            d = _through_activation(
-                kind, slope, saved[start:stop], shortcut[start:stop], d, channel, scratch
-            )
+            d = before[own]
+            _through_activation(kind, slope, saved[own], shortcut[own], dout[own], channel, d)
         for j in range(row.size):
             products[j] += d[j] * (row[j] - middle[j])
         for j in range(row.size):
             sums[j] += d[j]
-        if dshortcut.size:
-            result = dshortcut[start:stop]
-            for j in range(row.size):
-                result[j] = d[j]
     fold(products, dgamma.size, dgamma)
     fold(sums, dbeta.size, dbeta)
 
 
 @jit(apart=True)
-def _dx_block(kind, slope, x, saved, shortcut, dout, channel, factors, dx):  # type: ignore[no-untyped-def]
-    """dx = scale d - a (x - mean) - b by channel; factors (2, L) is a and b along a long row."""
+def _dx_block(in_place, x, d, channel, factors, dx):  # type: ignore[no-untyped-def]
+    """dx = scale d - a (x - mean) - b by channel; factors (2, L) is a and b along a long row.
+
+    d is dx itself where in_place: read and written through one name, or it would not vectorise.
+    """
     L = channel.shape[1]
     middle, scale, a, b = channel[0], channel[1], factors[0], factors[1]
-    scratch = np.empty((2, L), dx.dtype)
     for start in range(0, x.size, L):
         stop = min(start + L, x.size)
-        row, d, result = x[start:stop], dout[start:stop], dx[start:stop]
-        if kind != NONE:
-            d = _through_activation(
-                kind, slope, saved[start:stop], shortcut[start:stop], d, channel, scratch
-            )
-        for j in range(row.size):
-            result[j] = d[j] * scale[j] - (row[j] - middle[j]) * a[j] - b[j]
+        row, result = x[start:stop], dx[start:stop]
+        if in_place:
+            for j in range(row.size):
+                result[j] = result[j] * scale[j] - (row[j] - middle[j]) * a[j] - b[j]
+        else:
+            own = d[start:stop]
+            for j in range(row.size):
+                result[j] = own[j] * scale[j] - (row[j] - middle[j]) * a[j] - b[j]
 
 
 @jit(apart=True)
@@ -253,12 +221,16 @@ def batchnorm_images_backward(
     """x, saved, dout, dx (M, C), the others (C,); training goes through mean and variance.
 
     saved is out, for GELU and no activation x. dshortcut is (M, C), or (0, C) for none; shortcut
-    is read for GELU only.
+    is read for GELU only. Without an activation dshortcut would be dout: it is (0, C) then.
     """
     M, C = x.shape
     blocks = _blocks(M, C)
     flat, kept, extra = x.reshape(x.size), saved.reshape(x.size), shortcut.reshape(shortcut.size)
-    d, result, dextra = dout.reshape(x.size), dx.reshape(x.size), dshortcut.reshape(dshortcut.size)
+    d, result = dout.reshape(x.size), dx.reshape(x.size)
+    # the gradient before the activation: the shortcut's own, or kept in dx until its turn comes
+    before = dshortcut.reshape(dshortcut.size) if dshortcut.size else result
+    in_place = kind != NONE and dshortcut.size == 0
+    after = d if kind == NONE else before
     sums, L = np.empty((2, blocks, C), var.dtype), row_length(C)
     channel, factors = np.empty((3, L), var.dtype), np.empty((2, L), var.dtype)
     _channels(gamma, beta, epsilon, mean, var, channel)
@@ -266,25 +238,22 @@ def batchnorm_images_backward(
         for block in range(blocks):
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
-                kind, slope, flat[own], kept[own], extra[own], d[own], channel, dextra[own],
+                kind, slope, flat[own], kept[own], extra[own], d[own], channel, before[own],
                 sums[0, block], sums[1, block],
             )  # fmt: skip
     else:
-        for block in prange(blocks):  # each task owns a block of dshortcut and of the sums
+        for block in prange(blocks):  # each task owns a block of before and of the sums
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
-                kind, slope, flat[own], kept[own], extra[own], d[own], channel, dextra[own],
+                kind, slope, flat[own], kept[own], extra[own], d[own], channel, before[own],
                 sums[0, block], sums[1, block],
             )  # fmt: skip
     join_sums(sums[0], dgamma)
     join_sums(sums[1], dbeta)
     _factors(training, M, dgamma, dbeta, epsilon, var, channel[1], factors)
     if x.size < SMALL:
-        _dx_block(kind, slope, flat, kept, extra, d, channel, factors, result)
+        _dx_block(in_place, flat, after, channel, factors, result)
     else:
         for block in prange(blocks):  # each task owns a block of dx
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
-            _dx_block(
-                kind, slope, flat[own], kept[own], extra[own], d[own], channel, factors,
-                result[own],
-            )  # fmt: skip
+            _dx_block(in_place, flat[own], after[own], channel, factors, result[own])

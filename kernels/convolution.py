@@ -18,7 +18,7 @@ from .patches import (
     filter_steps,
     input_unit,
     is_direct,
-    pack_block,
+    pack_filters,
     product,
     rounded,
     unit_place,
@@ -70,22 +70,19 @@ def conv2d_forward(x, W, b, stride, padding, dilation, groups, relu, out):  # ty
     width = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
     filter_steps(taps, KW, dilation, width, C, Cg, steps)
     Kp = rounded(Kg, lanes(out))
-    packed, flat = np.empty(G * Kp * T * Cg, W.dtype), W.reshape(-1)
+    packed = np.empty(G * Kp * T * Cg, W.dtype)
     start = np.zeros(G * Kp + 2 * lanes(out), W.dtype)
     for k in range(b.size):
         start[k // Kg * Kp + k % Kg] = b[k]
     size = unit_size(N, OH, OW, C * stride[0] * stride[1])
     units = pieces(N, size[0]) * pieces(OH, size[1])
-    blocks = G * pieces(Kg, 2 * lanes(out))
-    if N * OH * OW * W.size < SMALL:
-        for task in range(blocks):
-            pack_block(task, flat, G, Kg, Cg * T, Cg, T, taps, packed)
+    small = N * OH * OW * W.size < SMALL
+    pack_filters(small, W.reshape(-1), G, Kg, Cg * T, Cg, T, taps, packed)
+    if small:
         for unit in range(units):
-            _forward_unit(unit, size, x, packed, start, steps, stride, padding, extent, G,
-                          each, direct, relu, out)  # fmt: skip
+            _forward_unit(unit, size, x, packed, start, steps, stride, padding, extent, G, each,
+                          direct, relu, out)  # fmt: skip
     else:
-        for task in prange(blocks):  # each task owns one block's place
-            pack_block(np.int64(task), flat, G, Kg, Cg * T, Cg, T, taps, packed)
         for unit in prange(units):  # each unit owns its pixels of out
             _forward_unit(np.int64(unit), size, x, packed, start, steps, stride, padding, extent,
                           G, each, direct, relu, out)  # fmt: skip

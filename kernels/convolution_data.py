@@ -15,7 +15,7 @@ from .patches import (
     column_block,
     copy_unit,
     fill_places,
-    pack_block,
+    pack_filters,
     product,
     rounded,
     unit_place,
@@ -129,22 +129,15 @@ def conv2d_backward_data(W, dout, stride, padding, dilation, groups, dx):  # typ
         w = reach[1] - taps[t] % KW * dilation[1] // stride[1]
         for k in range(Kg):
             steps[t * Kg + k] = (h * WS + w) * K + k
-    flat, vector = W.reshape(-1), lanes(dx)
-    Cp, blocks = rounded(Cg, vector), G * pieces(Cg, 2 * vector)
+    Cp, flat = rounded(Cg, lanes(dx)), W.reshape(-1)
     packed = np.empty(G * Cp * T * Kg, W.dtype)
     size = unit_size(N, QH, QW, K)
     units = pieces(N, size[0]) * pieces(QH, size[1])
-    depth_step = W.shape[1] * T
     small = N * OH * OW * W.size < SMALL
     for phase in range(starts.size - 1):
         own = taps[starts[phase] : starts[phase + 1]]
         part = packed[starts[phase] * G * Cp * Kg : starts[phase + 1] * G * Cp * Kg]
-        if small:
-            for task in range(blocks):
-                pack_block(task, flat, G, Cg, T, Kg, depth_step, own, part)
-        else:
-            for task in prange(blocks):  # each task owns one block's place
-                pack_block(np.int64(task), flat, G, Cg, T, Kg, depth_step, own, part)
+        pack_filters(small, flat, G, Cg, T, Kg, W.shape[1] * T, own, part)
     if small:
         for unit in range(units):
             _backward_unit(unit, size, packed, starts, steps, dout, stride, padding, reach, G,

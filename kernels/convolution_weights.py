@@ -104,7 +104,7 @@ def _weights_task(
 
 
 @jit(apart=True)
-def join_weights(task, sums, dW):  # type: ignore[no-untyped-def]
+def _join_filters(task, sums, dW):  # type: ignore[no-untyped-def]
     """The sum over the chunks, in their order, of some channels of a group's filters, as in dW."""
     chunks, groups, _, Kp = sums.shape
     K, Cg, KH, KW = dW.shape
@@ -128,6 +128,22 @@ def join_weights(task, sums, dW):  # type: ignore[no-untyped-def]
 
 
 @jit(parallel=True)
+def join_chunks(small, sums, bias_sums, dW, db):  # type: ignore[no-untyped-def]
+    """dW and db from the chunks' sums; a kernel of its own, which several have in common."""
+    tasks = sums.shape[1] * pieces(dW.shape[1], JOINED)
+    if small:
+        for task in range(tasks):
+            _join_filters(task, sums, dW)
+    else:
+        for task in prange(tasks):  # each task owns some channels of a group's filters
+            _join_filters(np.int64(task), sums, dW)
+    for k in range(db.size):
+        db[k] = bias_sums[0, k]
+        for chunk in range(1, bias_sums.shape[0]):
+            db[k] += bias_sums[chunk, k]
+
+
+@jit(parallel=True)
 def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):  # type: ignore[no-untyped-def]
     """dW (K, C / G, KH, KW) and db (K,), or (0,) for none, from x and dout."""
     N, OH, OW, K = dout.shape
@@ -148,22 +164,15 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     parts = max(1, min(G * pieces(Kg, 2 * vector), PARTS // chunks))
     sums = np.empty((chunks, G, n_steps, Kp), dW.dtype)
     bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
-    cut, joins = (chunks, parts), G * pieces(Cg, JOINED)
-    if N * OH * OW * dW.size < SMALL:
+    cut, small = (chunks, parts), N * OH * OW * dW.size < SMALL
+    if small:
         for task in range(chunks * parts):
             _weights_task(task, cut, size, x, dout, steps, stride, padding, extent, each, direct,
                           sums, bias_sums)  # fmt: skip
-        for task in range(joins):
-            join_weights(task, sums, dW)
     else:
         before = set_task_size(1)
         for task in prange(chunks * parts):  # each task owns a chunk's sums of some columns
-            _weights_task(np.int64(task), cut, size, x, dout, steps, stride, padding, extent,
-                          each, direct, sums, bias_sums)  # fmt: skip
+            _weights_task(np.int64(task), cut, size, x, dout, steps, stride, padding, extent, each,
+                          direct, sums, bias_sums)  # fmt: skip
         set_task_size(before)
-        for task in prange(joins):  # each task owns some channels of a group's filters
-            join_weights(np.int64(task), sums, dW)
-    for k in range(db.size):
-        db[k] = bias_sums[0, k]
-        for chunk in range(1, chunks):
-            db[k] += bias_sums[chunk, k]
+    join_chunks(small, sums, bias_sums, dW, db)

@@ -8,6 +8,7 @@ every filter place reads it from there at a constant distance. There is no matri
 from __future__ import annotations
 
 import numpy as np
+from numba import prange
 
 from .dense import pieces
 from .jit import jit
@@ -132,6 +133,19 @@ def pack_block(task, W, groups, columns, column_step, depth, depth_step, taps, p
             for t in range(taps.size):
                 to[(t * depth + i) * width + column] = W[own + taps[t]]
             own += depth_step
+
+
+@jit(parallel=True)
+def pack_filters(small, W, groups, columns, column_step, depth, depth_step, taps, packed):  # type: ignore[no-untyped-def]
+    """All blocks of all groups; a kernel of its own, which several have in common."""
+    blocks = groups * pieces(columns, 2 * lanes(packed))
+    if small:
+        for task in range(blocks):
+            pack_block(task, W, groups, columns, column_step, depth, depth_step, taps, packed)
+    else:
+        for task in prange(blocks):  # each task owns one block's place
+            pack_block(np.int64(task), W, groups, columns, column_step, depth, depth_step, taps,
+                       packed)  # fmt: skip
 
 
 @jit(apart=True)

@@ -47,3 +47,16 @@ def add_pixels(line, start, step, count, C, source):  # type: ignore[no-untyped-
         K = np.uint64(C)
         for i in range(count):
             add_row(line, np.uint64((start + i * step) * C), source, np.uint64(i * C), K)
+
+
+@jit(inline=True)
+def put_pixels(line, start, step, count, C, source):  # type: ignore[no-untyped-def]
+    """The pixels start, start + step ... of a line (W C,) = source (count C,)."""
+    if step == 1:
+        target = line[start * C : (start + count) * C]
+        for j in range(target.size):
+            target[j] = source[j]
+    else:
+        K = np.uint64(C)
+        for i in range(count):
+            copy_row(line, np.uint64((start + i * step) * C), source, np.uint64(i * C), K)

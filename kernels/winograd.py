@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .convolution_weights import JOINED, add_pixels, join_weights
+from .convolution_weights import add_pixels, join_chunks
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .patches import copy_padded, pack_block, product, rounded, unit_place
@@ -32,7 +32,7 @@ from .winograd_transforms import (
     outputs_4,
 )
 
-KERNELS = ("winograd_forward", "winograd_backward_data", "winograd_backward_weights")
+KERNELS = ("winograd_convolve", "winograd_backward_weights")
 
 CACHED = 1 << 18  # numbers of a unit's transformed inputs and outputs
 TILES = 128  # at most so many tiles in a unit
@@ -168,7 +168,12 @@ def _small(out, depth):  # type: ignore[no-untyped-def]
 
 
 @jit(parallel=True)
-def _convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[no-untyped-def]
+def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[no-untyped-def]
+    """out (N, OH, OW, K) from x (N, H, W, C), W (K, C, 3, 3), b (K,) or (0,).
+
+    ``turned``: W (C, K, 3, 3), whose filters are turned round. With dout for x and 2 - the
+    padding of a convolution, that is the gradient of its input.
+    """
     N, OH, OW, K = out.shape
     C, vector = x.shape[3], lanes(out)
     Kp = rounded(K, vector)
@@ -189,19 +194,6 @@ def _convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[no-untype
             _transform_filters(np.int64(task), m, W, turned, C, U)
         for unit in prange(units):  # each unit owns its pixels of out
             _forward_unit(np.int64(unit), size, m, x, U, start, padding, relu, out)
-
-
-@jit(parallel="within")
-def winograd_forward(m, x, W, b, padding, relu, out):  # type: ignore[no-untyped-def]
-    """out (N, OH, OW, K) from x (N, H, W, C), W (K, C, 3, 3), b (K,) or (0,)."""
-    _convolve(m, x, W, b, False, padding, relu, out)
-
-
-@jit(parallel="within")
-def winograd_backward_data(m, W, dout, padding, dx):  # type: ignore[no-untyped-def]
-    """dx (N, H, W, C) from dout (N, OH, OW, K)."""
-    around = 2 - padding[0], 2 - padding[1]
-    _convolve(m, dout, W, np.empty(0, W.dtype), True, around, False, dx)
 
 
 @jit(apart=True)
@@ -289,20 +281,13 @@ def winograd_backward_weights(m, x, dout, padding, dW, db):  # type: ignore[no-u
     parts = pieces(Kp, width)
     filters = np.empty((chunks, 1, 9 * C, Kp), dW.dtype)
     bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
-    cut, joins = (chunks, width), pieces(C, JOINED)
-    if _small(dout, C):
+    cut, small = (chunks, width), _small(dout, C)
+    if small:
         for task in range(chunks * parts):
             _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums)
-        for task in range(joins):
-            join_weights(task, filters, dW)
     else:
         before = set_task_size(1)
         for task in prange(chunks * parts):  # each task owns a chunk's sums of some columns
             _weights_task(np.int64(task), cut, size, m, x, dout, padding, filters, bias_sums)
         set_task_size(before)
-        for task in prange(joins):  # each task owns some channels of dW
-            join_weights(np.int64(task), filters, dW)
-    for k in range(db.size):
-        db[k] = bias_sums[0, k]
-        for chunk in range(1, chunks):
-            db[k] += bias_sums[chunk, k]
+    join_chunks(small, filters, bias_sums, dW, db)

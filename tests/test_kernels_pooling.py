@@ -97,10 +97,12 @@ def test_any_window(shape, kernel, stride, dilation, padded, count_include_pad, 
 def test_whole_images(N, P, C, rng, two_thread_counts):
     x, dout = rng.standard_normal((N, P, C)).astype("float32"), np.ones((N, C), "float32")
     arguments = (x, dout)
-    compare("avgpool", "global_avgpool_forward", arguments, [1], two_thread_counts, **LIMITS)
+    compare("channels", "global_avgpool_forward", arguments, [1], two_thread_counts, **LIMITS)
     dout = rng.standard_normal((N, C)).astype("float32")
     arguments = (dout, x)
-    compare("avgpool", "global_avgpool_backward", arguments, [1], two_thread_counts, **LIMITS)
+    compare("channels", "global_avgpool_backward", arguments, [1], two_thread_counts, **LIMITS)
+    arguments = (x, dout, x)
+    compare("channels", "scale_channels", arguments, [2], two_thread_counts, **LIMITS)
 
 
 def test_nan_is_the_maximum_and_minus_infinity_has_a_place(rng):

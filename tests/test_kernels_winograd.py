@@ -33,14 +33,15 @@ SMALL = [
 
 def results(side, m, case, x, W, b, dout, relu=False, place=lambda array: array):
     """out, dx, dW and db of the kernels (side 0) or twins (1), into destinations of NaN."""
-    names = ("winograd_forward", "winograd_backward_data", "winograd_backward_weights")
-    forward, data, weights = (both("winograd", name)[side] for name in names)
+    names = ("winograd_convolve", "winograd_backward_weights")
+    convolve, weights = (both("winograd", name)[side] for name in names)
+    around = 2 - case.padding[0], 2 - case.padding[1]
     x, W, b, dout, out, dx, dW, db = [
         place(array)
         for array in (x, W, b, dout, *(np.full_like(a, np.nan) for a in (dout, x, W, b)))
     ]
-    forward(m, x, W, b, case.padding, relu, out)
-    data(m, W, dout, case.padding, dx)
+    convolve(m, x, W, b, False, case.padding, relu, out)
+    convolve(m, dout, W, np.empty(0, x.dtype), True, around, False, dx)
     weights(m, x, dout, case.padding, dW, db)
     return out, dx, dW, db
 

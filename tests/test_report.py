@@ -42,13 +42,13 @@ def data() -> Data:
 def axes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The panels of the picture that was written last."""
     kept: list[Any] = []
-    write = report_picture._write
+    write = report_picture.write_figure
 
     def keep(figure: Any, path: Path) -> None:
         kept[:] = figure.axes
         write(figure, path)
 
-    monkeypatch.setattr(report_picture, "_write", keep)
+    monkeypatch.setattr(report_picture, "write_figure", keep)
     return kept
 
 

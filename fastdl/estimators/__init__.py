@@ -1,5 +1,6 @@
-"""CTR models with scikit-learn's methods."""
+"""Models with scikit-learn's methods."""
 
 from .classifier import CTRClassifier
+from .image_classifier import AdImageClassifier
 
-__all__ = ["CTRClassifier"]
+__all__ = ["AdImageClassifier", "CTRClassifier"]

@@ -99,21 +99,52 @@ class Estimator:
         return f"{type(self).__name__}({', '.join(changed)})"
 
 
-class BinaryClassifier(Estimator):
-    """Base of classifiers of two classes, from their ``predict_proba``."""
+class Classifier(Estimator):
+    """Base of classifiers, from their ``predict_proba``."""
 
     _estimator_type = "classifier"
-    weighted_methods = ("fit", "partial_fit", "score")
+    weighted_methods: ClassVar[tuple[str, ...]] = ("score",)
+    multi_class: ClassVar[bool] = True
     classes_: np.ndarray
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the two classes, (N, 2)."""
+        """Probabilities of the classes, (N, classes)."""
         raise NotImplementedError
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of ``predict_proba``, (N, 2)."""
+        """Logarithms of ``predict_proba``, of its shape."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable of ``classes_``, (N,)."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def set_score_request(self, *, sample_weight: bool | str | None = None) -> Any:
+        """Whether metadata routing passes sample_weight to ``score``; returns the estimator."""
+        return self._ask_for_weights("score", sample_weight)
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(multi_class=self.multi_class),
+            transformer_tags=None,
+            regressor_tags=None,
+            # text is taken too, but the tag ``string`` would ask for any object in its place
+            input_tags=InputTags(allow_nan=True, two_d_array=not self.multi_class,
+                                 three_d_array=self.multi_class),
+        )  # fmt: skip
+
+
+class BinaryClassifier(Classifier):
+    """Base of classifiers of two classes, from their ``predict_proba``."""
+
+    weighted_methods = ("fit", "partial_fit", "score")
+    multi_class = False
 
     def decision_function(self, X: Any) -> np.ndarray:
         """The log odds log(p / (1 - p)) of ``classes_[1]``, float64 (N,)."""
@@ -133,20 +164,3 @@ class BinaryClassifier(Estimator):
     def set_partial_fit_request(self, *, sample_weight: bool | str | None = None) -> Any:
         """Whether metadata routing passes sample_weight to ``partial_fit``."""
         return self._ask_for_weights("partial_fit", sample_weight)
-
-    def set_score_request(self, *, sample_weight: bool | str | None = None) -> Any:
-        """Whether metadata routing passes sample_weight to ``score``; returns the estimator."""
-        return self._ask_for_weights("score", sample_weight)
-
-    def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="classifier",
-            target_tags=TargetTags(required=True),
-            classifier_tags=ClassifierTags(multi_class=False),
-            transformer_tags=None,
-            regressor_tags=None,
-            # text is taken too, but the tag ``string`` would ask for any object in its place
-            input_tags=InputTags(allow_nan=True),
-        )

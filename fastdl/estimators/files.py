@@ -14,6 +14,7 @@ from ..files import FORMAT_VERSION, check_version, write_json
 from ..models.ctr import BY_NAME, CTRModel
 from ..schedules import Schedule, from_description
 from ..scoring import ENCODER, FEATURES, METRICS, MODEL, load_model
+from .conventions import Estimator
 
 if TYPE_CHECKING:
     from .classifier import CTRClassifier
@@ -36,7 +37,7 @@ def write_classifier(classifier: CTRClassifier, folder: str | os.PathLike[str]) 
     names = getattr(classifier, "feature_names_in_", None)
     write_json(folder / CLASSIFIER, {
         "format_version": FORMAT_VERSION,
-        "parameters": _parameters(classifier),
+        "parameters": parameters(classifier),
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
         "feature_names_in_": None if names is None else names.tolist(),
@@ -61,7 +62,7 @@ def read_classifier(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return found | (_known(path) if path.is_file() else _of_run(folder, model, encoder, format))
 
 
-def _parameters(classifier: CTRClassifier) -> dict[str, Any]:
+def parameters(classifier: Estimator) -> dict[str, Any]:
     """Those that JSON can hold; the model's class is told by its own file."""
     found = {}
     for name, value in classifier.get_params().items():
@@ -75,9 +76,11 @@ def _parameters(classifier: CTRClassifier) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays as JSON has them."""
+    """NumPy's numbers and arrays, and what tells itself as a dict, as JSON has them."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
     raise TypeError
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..calibration import as_calibrator
 from ..callbacks import Callback, EarlyStopping
-from ..checkpoint import describe, network_arrays, restore
 from ..models.ctr import CTRModel
 from ..optimizers import KernelOptimizer
 from ..trainer import Trainer
@@ -26,6 +25,7 @@ from .fitting import (
     row_weights,
     threads_for,
 )
+from .pickled import HoldsModel
 
 # .data and .samples are imported where they are needed: `import fastdl` stays fast
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .samples import Samples, Source
 
 
-class TableClassifier(BinaryClassifier):
+class TableClassifier(HoldsModel, BinaryClassifier):
     """Base of ``CTRClassifier``, which says what its parameters and attributes mean.
 
     It reads X and y, learns classes, names and encoder, and trains; rows are a table all along.
@@ -67,22 +67,6 @@ class TableClassifier(BinaryClassifier):
     history_: dict[str, list[Any]]
     n_iter_: int
     _online: tuple[KernelOptimizer, np.random.Generator]  # of partial_fit
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name != "_online"}
-        if "model_" in state:  # networks hold views of one array, which pickle would tear apart
-            state["model_"] = describe(self.model_), network_arrays(self.model_)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        if "model_" in state:
-            description, arrays = state["model_"]
-            model: Any = restore(description, arrays, "The pickled classifier")
-            self.model_ = model
 
     def _source(
         self, y: Any, label: str | None, positive: Any, format: str | None, fitted: bool
@@ -129,10 +113,6 @@ class TableClassifier(BinaryClassifier):
         given = source.positive
         given = given.item() if isinstance(given, np.generic) else given  # JSON has to hold it
         self.positive_ = given if plain else self.classes_.tolist()[1]
-
-    def _forget(self) -> None:
-        for name in [n for n in vars(self) if n.endswith("_") or n == "_online"]:
-            delattr(self, name)
 
     def _rows(self, samples: Samples, weight: np.ndarray | None, source: Source) -> Rows:
         table = aligned(samples, self._names(), self.n_features_in_, source)

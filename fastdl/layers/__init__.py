@@ -6,10 +6,11 @@ from .batchnorm import BatchNormalization
 from .combine import Flatten
 from .convolution import Conv2D
 from .dense import Dense
-from .dropout import Dropout
+from .dropout import Dropout, Dropout2D
 from .layernorm import LayerNorm
 from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .table import Embedding
+from .upsample import Upsample2D
 from .winograd import get_winograd, set_winograd
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Conv2D",
     "Dense",
     "Dropout",
+    "Dropout2D",
     "Embedding",
     "Flatten",
     "GlobalAvgPool2D",
@@ -29,6 +31,7 @@ __all__ = [
     "ReLU",
     "Sigmoid",
     "Tanh",
+    "Upsample2D",
     "get_winograd",
     "set_winograd",
 ]

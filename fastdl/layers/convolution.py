@@ -136,7 +136,7 @@ class Conv2D(Layer):
         b = self.b if self.bias else np.empty(0, self.dtype)
         relu, tile = self.activation == "relu", self._tile(out, C, "forward")
         if tile:
-            ops.winograd_forward(tile, x, self.W, b, self._edges[0], relu, out)
+            ops.winograd_convolve(tile, x, self.W, b, False, self._edges[0], relu, out)
         else:
             ops.conv2d_forward(x, self.W, b, *self._geometry, relu, out)
         self.x, self._out = x, out
@@ -148,7 +148,9 @@ class Conv2D(Layer):
         dx = np.empty_like(required(self.x, self))
         tile = self._tile(dx, self.out_channels, "backward data")
         if tile:
-            ops.winograd_backward_data(tile, self.W, d, self._edges[0], dx)
+            around = 2 - self._edges[0][0], 2 - self._edges[0][1]
+            none = np.empty(0, self.dtype)
+            ops.winograd_convolve(tile, d, self.W, none, True, around, False, dx)
         else:
             ops.conv2d_backward_data(self.W, d, *self._geometry, dx)
         return channels_first(dx)

@@ -3,7 +3,7 @@
 Every function takes ``label`` (rows,) of 0 and 1 and ``probability`` (rows,) in [0, 1], in any
 integer, bool or float dtype, and accumulates in float64. Sums run in a fixed order, so a result
 does not depend on the number of threads. Sums and rankings are compiled: 100 million rows take
-seconds.
+seconds. Metrics of several classes are in ``fastdl.metrics.classes``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import classes
 from .checks import check
 from .probability import (
     accuracy,
@@ -31,6 +32,7 @@ __all__ = [
     "brier_score",
     "calibration_curve",
     "calibration_ratio",
+    "classes",
     "evaluate",
     "expected_calibration_error",
     "grouped_auc",

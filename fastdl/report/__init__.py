@@ -5,19 +5,23 @@ from .inspected import run_tables
 from .page import write_page
 from .picture import plot_run
 from .tables import (
+    class_table,
     columns_table,
     facts_table,
     history_table,
+    image_metrics_table,
     importance_table,
     metrics_table,
     values_table,
 )
 
 __all__ = [
+    "class_table",
     "columns_table",
     "curves",
     "facts_table",
     "history_table",
+    "image_metrics_table",
     "importance_table",
     "loss_curve",
     "metrics_table",

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .tables import (
+    class_table,
     columns_table,
     facts_table,
     history_table,
+    image_metrics_table,
     importance_table,
     metrics_table,
     values_table,
@@ -47,7 +49,11 @@ def _tables(found: Mapping[str, Any]) -> Iterator[Table]:
         yield columns_table(found["columns"])
     if found["history"].get("epoch"):
         yield history_table(found["history"])
-    if results.get("test"):
+    if results.get("test") and results.get("kind") == "images":
+        yield class_table(results["test"])
+        tested = results.get("tested_on", "test")
+        yield image_metrics_table(results["test"], results.get("base_rate"), tested)
+    elif results.get("test"):
         yield metrics_table(results["test"], results.get("base_rate"), results.get("best_possible"))
     for column, values in (results.get("by") or {}).items():
         yield values_table(column, values)

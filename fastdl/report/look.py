@@ -51,6 +51,31 @@ tr {{ break-inside: avoid; }}
 .bar {{ top: .15rem; height: .8rem; background: var(--blue); min-width: 1px; }}
 .less {{ background: var(--orange); }}
 .spread {{ top: .5rem; height: 2px; background: var(--ink); }}
+.pair .pictures {{ flex: 1 1 19rem; max-width: 30rem; }}
+.matrix th, .matrix td {{ text-align: right; border: 1px solid var(--paper); min-width: 2.7rem;
+  padding: .15rem .3rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }}
+.matrix thead th {{ height: 6rem; text-align: left; white-space: nowrap; padding: 0; }}
+.matrix thead span {{ display: inline-block; writing-mode: vertical-rl; transform: rotate(180deg);
+  padding: .2rem .1rem; }}
+.matrix tbody th {{ white-space: nowrap; vertical-align: middle; }}
+.matrix small {{ display: block; opacity: .75; font-size: .68rem; line-height: 1; }}
+.matrix .none {{ color: var(--grey); text-align: center; }}
+.matrix .right {{ background: color-mix(in srgb, var(--blue) var(--share), var(--paper)); }}
+.matrix .mistake {{ background: color-mix(in srgb, var(--orange) var(--share), var(--paper)); }}
+.matrix .dark {{ color: var(--paper); }}
+.gallery {{ display: flex; flex-wrap: wrap; gap: .9rem; margin: 0 0 1rem; }}
+.gallery figure {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px;
+  padding: .5rem; max-width: 100%; }}
+.gallery.all figure {{ background: none; border: 0; padding: 0; }}
+.strip {{ display: flex; flex-wrap: wrap; gap: 4px; }}
+.strip img {{ width: 96px; height: auto; image-rendering: pixelated; border-radius: 2px; }}
+.decisions .strip {{ flex-wrap: nowrap; }}
+.decisions .strip img {{ width: min(96px, 30%); flex: 0 1 96px; }}
+.decisions figure {{ flex: 0 1 316px; }}
+figcaption {{ font-size: .85rem; color: var(--quiet); padding-top: .3rem;
+  overflow-wrap: anywhere; }}
+figcaption b {{ color: var(--ink); font-weight: 600; }}
+.sheet {{ max-width: 100%; height: auto; image-rendering: pixelated; }}
 @media print {{
   body {{ max-width: none; padding: 0; font-size: 11px; }}
   .pictures {{ grid-template-columns: 1fr 1fr; }}

@@ -102,6 +102,18 @@ def draw_epochs(ax: Axes, epochs: tuple[Floats, Floats], best: int) -> None:
     ax.plot(epochs[0][best], epochs[1][best], "o", color=ORANGE, markersize=8, zorder=3)
 
 
+def draw_score(ax: Axes, name: str, found: tuple[Floats, Floats]) -> None:
+    """A figure of the validation rows after each epoch, of which more is better, in one panel."""
+    head(ax, name, "epochs", f"{name} of the validation rows")
+    draw_epochs(ax, found, int(np.argmax(found[1])))
+    ax.set_xlim(left=0)
+    ax.locator_params("x", integer=True)
+    low, high = float(found[1].min()), float(found[1].max())
+    margin = 0.08 * (high - low) or 0.01
+    ax.set_ylim(low - 3 * margin, high + margin)  # the legend lies in the lower margin
+    legend(ax, "lower right")
+
+
 def _limit_loss(ax: Axes, smoothed: Floats, epochs: tuple[Floats, Floats]) -> None:
     """Leave the first steps' peak outside the panel: the rest of the curve is what is read."""
     seen = np.concatenate([smoothed[len(smoothed) // 50 :], epochs[1]])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
+from .image_sections import image_sections
 from .look import CSS
 from .markup import escaped
 from .sections import SECTIONS
@@ -16,7 +17,10 @@ from .sections import SECTIONS
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def write_page(path: str | os.PathLike[str], results: Mapping[str, Any]) -> None:
+def write_page(
+    path: str | os.PathLike[str], results: Mapping[str, Any], *,
+    pictures: str | os.PathLike[str] | None = None,
+) -> None:  # fmt: skip
     """Write a finished training as one HTML file with everything in it, atomically.
 
     ``results`` is what ``metrics.json`` of a run folder holds. Every key may be absent or None;
@@ -33,6 +37,13 @@ def write_page(path: str | os.PathLike[str], results: Mapping[str, Any]) -> None
     - "columns": [name, kind, what it gives] of each column, as ``FeatureEncoder.describe``;
     - "facts": {name: text or number} of the run: rows, seconds, versions;
     - "job": {option: value}; its "model" and "data" are in the title.
+
+    Where "kind" is "images", it is a training on images:
+
+    - "test": a dict of ``fastdl.metrics.classes.evaluate``; "base_rate": "accuracy", "log_loss";
+    - "counts": {part: {class: images}}; "confidence": ``fastdl.metrics.classes.confidence_bins``;
+    - "pictures": {group: [{"files": names, ...}]}, PNG files in the folder ``pictures``, by default
+      the one of this name beside the page; those that are missing are left out.
 
     Names and values from logs are escaped, and long ones and long tables are cut, so that the
     file stays below 1.5 MB. Raises TypeError for results that are not a mapping, ValueError for a
@@ -54,11 +65,14 @@ def write_page(path: str | os.PathLike[str], results: Mapping[str, Any]) -> None
         raise ValueError(f"write_page: the folder {path.parent} does not exist; create it first.")
     if not isinstance(results, Mapping):
         raise TypeError(f"results is {type(results).__name__}; expected a dict.")
-    write_text(path, _page(results))
+    folder = path.parent / "pictures" if pictures is None else Path(pictures)
+    write_text(path, _page(results, folder))
 
 
-def _page(results: Mapping[str, Any]) -> str:
-    sections = [text for key, make in SECTIONS.items() if (text := _made(key, make, results))]
+def _page(results: Mapping[str, Any], pictures: Path) -> str:
+    images = results.get("kind") == "images"
+    kinds = image_sections(pictures) if images else SECTIONS
+    sections = [text for key, make in kinds.items() if (text := _made(key, make, results))]
     if not sections:
         raise ValueError(
             f"results has nothing to show: its keys are {', '.join(map(str, results)) or 'none'}; "
@@ -88,5 +102,6 @@ def _title(results: Mapping[str, Any]) -> str:
     if not isinstance(job, Mapping):
         return "fastdl: a finished training"
     data = job.get("data")
-    name = Path(data).name if isinstance(data, str) else str(data or "generated ad log")
+    made = "generated creatives" if results.get("kind") == "images" else "generated ad log"
+    name = Path(data).name if isinstance(data, str) else str(data or made)
     return f"{job.get('model', 'a model')} on {name}"

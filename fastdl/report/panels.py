@@ -10,10 +10,10 @@ import numpy as np
 from .calibration import draw_calibration
 from .curves import POINTS
 from .histogram import draw_histogram
-from .loss import draw_epochs, draw_loss, epoch_curve
+from .loss import draw_loss, draw_score, epoch_curve
 from .markup import Markup
 from .roc import draw_precision_recall, draw_roc
-from .style import BLUE, head, legend
+from .style import BLUE, GREY, head, legend
 from .svg import inline_svg
 
 if TYPE_CHECKING:
@@ -60,17 +60,30 @@ def learning(results: Results) -> Markup:
 
 
 def _score(key: str, name: str, found: Any) -> str:
-    def draw(ax: Axes) -> None:
-        head(ax, name, "epochs", f"{name} of the validation rows")
-        draw_epochs(ax, found, int(np.argmax(found[1])))
-        ax.set_xlim(left=0)
-        ax.locator_params("x", integer=True)
-        low, high = float(found[1].min()), float(found[1].max())
-        margin = 0.08 * (high - low) or 0.01
-        ax.set_ylim(low - 3 * margin, high + margin)  # the legend lies in the lower margin
-        legend(ax, "lower right")
+    text = f"{name} of the validation after each epoch"
+    return _picture(key, text, lambda ax: draw_score(ax, name, found))
 
-    return _picture(key, f"{name} of the validation after each epoch", draw)
+
+def confidence(bins: Mapping[str, Any]) -> Markup:
+    """Accuracy against the probability of what was said, where there are bins of it."""
+    if not bins:
+        return Markup()
+    sure, right, rows = (
+        np.asarray(bins[name], np.float64) for name in ("confidence", "accuracy", "weight")
+    )
+
+    def draw(ax: Axes) -> None:
+        head(ax, "Confidence", "probability of what was said (%)", "share that is right (%)")
+        low = min(100 * float(min(sure.min(), right.min())), 95.0)
+        ax.plot(
+            [low, 100], [low, 100], color=GREY, linestyle=":", linewidth=1.4, label="calibrated"
+        )
+        ax.plot(100 * sure, 100 * right, color=BLUE, linewidth=1.4)
+        area = 20 + 180 * rows / rows.max()
+        ax.scatter(100 * sure, 100 * right, area, color=BLUE, zorder=3, label="area: how many")
+        legend(ax, "upper left")
+
+    return _grid(_picture("confidence", "Accuracy by confidence", draw, _SMALL))
 
 
 def progressive(found: Mapping[str, Any]) -> Markup:

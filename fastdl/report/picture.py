@@ -60,14 +60,15 @@ def plot_run(
     roc = roc_lines(label, probability, best_possible, summary)
     bins = calibration_bins(label, probability)
     with default_style():
-        figure, (left, middle, right) = _figure(title)
+        figure, (left, middle, right) = new_figure(title)
         draw_loss(left, steps, epochs)
         draw_roc(middle, roc, summary)
         draw_calibration(right, bins, summary)
-        _write(figure, path)
+        write_figure(figure, path)
 
 
-def _figure(title: str) -> tuple[Figure, NDArray[Any]]:
+def new_figure(title: str) -> tuple[Figure, NDArray[Any]]:
+    """1500 x 500 pixels with a title and three panels."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -84,7 +85,7 @@ def _figure(title: str) -> tuple[Figure, NDArray[Any]]:
     return figure, axes
 
 
-def _write(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: Path) -> None:
     """Write beside the target and rename, so that nobody sees half a picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

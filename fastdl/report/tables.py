@@ -69,6 +69,46 @@ def values_table(column: str, values: Mapping[str, Mapping[str, Any]]) -> Table:
     return _table([column], numbers, rows)
 
 
+def image_metrics_table(
+    metrics: Mapping[str, Any], base: Mapping[str, Any] | None = None, rows: str = "test"
+) -> Table:
+    """Accuracy, log loss, macro F1 and calibration of an image model, beside the base rate's.
+
+    >>> from fastdl.metrics.classes import evaluate
+    >>> table = image_metrics_table(evaluate([0, 1], [[0.9, 0.1], [0.2, 0.8]]))
+    >>> [column.header for column in table.columns]
+    ['2 test images', 'model']
+    """
+    names = [f"{metrics['rows']:,} {rows} images"]
+    figures = {
+        "accuracy": metrics["accuracy"], "log loss (nats)": metrics["log_loss"],
+        "macro F1": metrics["macro"]["f1"], "expected calibration error": metrics["ece"],
+    }  # fmt: skip
+    if base is None:
+        return _table(names, ["model"], [(k, digits(v, 4)) for k, v in figures.items()])
+    beside = {"accuracy": base.get("accuracy"), "log loss (nats)": base.get("log_loss")}
+    cells = [(k, digits(v, 4), digits(beside.get(k), 4)) for k, v in figures.items()]
+    return _table(names, ["model", "base rate"], cells)
+
+
+def class_table(metrics: Mapping[str, Any], most: int = 40) -> Table:
+    """Precision, recall, F1, images and the most frequent mistake of each class, a row each.
+
+    >>> from fastdl.metrics.classes import evaluate
+    >>> class_table(evaluate([0, 1], [[0.9, 0.1], [0.6, 0.4]], names=["bag", "shoe"])).row_count
+    2
+    """
+    names, rows = [own["name"] for own in metrics["classes"]], []
+    for i, own in enumerate(metrics["classes"][:most]):
+        others = {name: n for j, (name, n) in enumerate(zip(names, metrics["confusion"][i],
+                                                            strict=True)) if j != i}  # fmt: skip
+        worst = max(others, key=lambda name: others[name])
+        taken = f"{worst} ({others[worst]:,.6g})" if others[worst] else "-"
+        figures = (digits(own[key], 4) for key in ("precision", "recall", "f1"))
+        rows.append((own["name"], taken, *figures, f"{own['support']:,.6g}"))
+    return _table(["class", "taken for"], ("precision", "recall", "F1", "images"), rows)
+
+
 def columns_table(columns: Sequence[Sequence[str]]) -> Table:
     """What a ``FeatureEncoder`` made of a log's columns, from its ``describe``.
 

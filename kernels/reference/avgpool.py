@@ -34,13 +34,3 @@ def avgpool_backward(dout, kernel, stride, padding, count_include_pad, dx):  # t
     dx[...] = 0
     shared = np.where(inside[..., None], (dout / count)[:, :, :, None], 0)
     np.add.at(dx, (slice(None), rows, columns), shared)
-
-
-def global_avgpool_forward(x, out):  # type: ignore[no-untyped-def]
-    """out (N, C) = the mean over the pixels of x (N, P, C)."""
-    out[...] = x.mean(axis=1)
-
-
-def global_avgpool_backward(dout, dx):  # type: ignore[no-untyped-def]
-    """dx (N, P, C) = dout (N, C) / P at every pixel."""
-    dx[...] = dout[:, None] / dx.shape[1]

@@ -32,7 +32,7 @@ def batchnorm_images_backward(
     """x, saved, dout, dx (M, C), the others (C,); training goes through mean and variance.
 
     saved is out, for GELU and no activation x. dshortcut is (M, C), or (0, C) for none; shortcut
-    is read for GELU only.
+    is read for GELU only. Without an activation dshortcut would be dout: it is (0, C) then.
     """
     normalized = (x - mean) / np.sqrt(var + epsilon)
     if kind == GELU:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from .convolution import conv2d_forward
-from .convolution_data import conv2d_backward_data
 from .convolution_weights import conv2d_backward_weights
 
 _ONE = (1, 1)
 
 
-def winograd_forward(m, x, W, b, padding, relu, out):  # type: ignore[no-untyped-def]
+def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[no-untyped-def]
     """out (N, OH, OW, K) from x (N, H, W, C), W (K, C, 3, 3), b (K,) or (0,)."""
-    conv2d_forward(x, W, b, _ONE, padding, _ONE, 1, relu, out)
-
-
-def winograd_backward_data(m, W, dout, padding, dx):  # type: ignore[no-untyped-def]
-    """dx (N, H, W, C) from dout (N, OH, OW, K)."""
-    conv2d_backward_data(W, dout, _ONE, padding, _ONE, 1, dx)
+    filters = W[:, :, ::-1, ::-1].transpose(1, 0, 2, 3) if turned else W
+    conv2d_forward(x, filters, b, _ONE, padding, _ONE, 1, relu, out)
 
 
 def winograd_backward_weights(m, x, dout, padding, dW, db):  # type: ignore[no-untyped-def]

@@ -1,0 +1,187 @@
+"""Files of known data sets, and generated ads."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+from conftest import SHARED
+
+from fastdl.data.images import (
+    generate_ads,
+    load_cifar10,
+    load_fashion_mnist,
+    load_mnist,
+    load_npz,
+)
+
+
+# ---------------------------------------------------------------------------- MNIST
+@pytest.fixture(scope="module")
+def digits():
+    """Pixels and labels of 60,000 + 10,000 images, most of them blank."""
+    rng = np.random.default_rng(0)
+    parts = {}
+    for part, rows in (("train", 60_000), ("t10k", 10_000)):
+        pixels = np.zeros((rows, 28, 28), np.uint8)
+        pixels[:50] = rng.integers(0, 256, (50, 28, 28))
+        parts[part] = pixels, (np.arange(rows) % 10).astype(np.uint8)
+    return parts
+
+
+def write_idx(folder, digits, compressed=()):
+    for part, (pixels, labels) in digits.items():
+        for kind, array, dimensions in (("images", pixels, 3), ("labels", labels, 1)):
+            name = f"{part}-{kind}-idx{dimensions}-ubyte"
+            header = struct.pack(f">{1 + dimensions}i", 0x800 + dimensions, *array.shape)
+            content = header + array.tobytes()
+            if part in compressed:
+                name, content = f"{name}.gz", gzip.compress(content, 1)
+            (folder / name).write_bytes(content)
+
+
+def test_mnist_files_plain_and_compressed(tmp_path, digits):
+    write_idx(tmp_path, digits, ["t10k"])
+    for load, first in ((load_mnist, "0"), (load_fashion_mnist, "T-shirt/top")):
+        train, test = load(tmp_path)
+        assert train.classes[0] == first and train.shape == test.shape == (1, 28, 28)
+        for found, (pixels, labels) in zip((train, test), digits.values(), strict=True):
+            np.testing.assert_array_equal(found.load(slice(60), channels=1)[:, 0], pixels[:60])
+            np.testing.assert_array_equal(found.labels, labels)
+
+
+def test_bad_mnist_files(tmp_path, digits):
+    with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
+        load_mnist(tmp_path)
+    write_idx(tmp_path, digits)
+    name = tmp_path / "t10k-images-idx3-ubyte"
+    content = name.read_bytes()
+    for broken, message in ((content[:-1], "cut off"), (content + b"0", "7,840,001 values"),
+                            (b"<html>" + content[6:], "3c68746d"), (b"", "begins with nothing"),
+                            (content[:7] + b"\0" + content[8:], r"shape is \[9984, 28, 28\]"),
+                            ((tmp_path / "t10k-labels-idx1-ubyte").read_bytes(), "00000801"),
+                            ):  # fmt: skip
+        name.write_bytes(broken)
+        with pytest.raises(ValueError, match=message) as caught:
+            load_mnist(tmp_path)
+        assert "t10k-images" in str(caught.value)
+    name.unlink()
+    for broken in (b"no gzip", gzip.compress(content, 1)[:-2000]):
+        name.with_name(f"{name.name}.gz").write_bytes(broken)
+        with pytest.raises(ValueError, match="gzip"):
+            load_mnist(tmp_path)
+
+
+# ---------------------------------------------------------------------------- CIFAR-10
+def test_cifar10_files(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    records = np.zeros((10_000, 3073), np.uint8)
+    records[:, 0] = np.arange(10_000) % 10
+    records[:20, 1:] = rng.integers(0, 256, (20, 3072))
+    names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+    for i, name in enumerate(names):
+        (folder / name).write_bytes(np.roll(records, i, axis=0).tobytes())
+    train, test = load_cifar10(tmp_path)
+    assert (len(train), len(test), train.shape) == (50_000, 10_000, (3, 32, 32))
+    pixels = records[:20, 1:].reshape(20, 3, 32, 32)
+    np.testing.assert_array_equal(train.load(slice(20)), pixels)
+    np.testing.assert_array_equal(test.load(np.arange(5, 25)), pixels)
+    assert train.classes[train.labels[3]] == "cat"
+    records[7, 0] = 10
+    (folder / names[2]).write_bytes(records.tobytes())
+    with pytest.raises(ValueError, match="image 7 has the label 10"):
+        load_cifar10(tmp_path)
+    (folder / names[2]).write_bytes(records.tobytes()[:-1])
+    with pytest.raises(ValueError, match="30,729,999 bytes; expected 30,730,000"):
+        load_cifar10(tmp_path)
+    (folder / names[2]).unlink()
+    with pytest.raises(FileNotFoundError, match=r"data_batch_3.bin"):
+        load_cifar10(folder)
+
+
+def test_pickled_cifar10_is_refused(tmp_path):
+    (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}q\x01.")
+    with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz"):
+        load_cifar10(tmp_path)
+
+
+# ---------------------------------------------------------------------------- npz
+def test_npz_files(tmp_path):
+    path, pixels = tmp_path / "a.npz", np.zeros((6, 5, 5), np.uint8)
+    labels = np.array([7, 3, 7, 3, 9, 9])
+    np.savez(path, train_images=pixels, train_labels=labels, images_val=pixels, labels_val=labels)
+    train, test = load_npz(path)
+    assert train.classes == test.classes == ("3", "7", "9")
+    assert train.labels.tolist() == test.labels.tolist() == [1, 0, 1, 0, 2, 2]
+    np.savez(path, x_train=pixels, y_train=labels)
+    with pytest.raises(ValueError, match=r"has the arrays .*; expected one named such as x_test"):
+        load_npz(path)
+    np.savez(path, x_train=np.array([{}], object))
+    with pytest.raises(ValueError, match="pickled objects"):
+        load_npz(path)
+    path.write_bytes(b"hello")
+    with pytest.raises(ValueError, match=r"a.npz is damaged"):
+        load_npz(path)
+    np.save(tmp_path / "b.npy", pixels)
+    with pytest.raises(ValueError, match="one array"):
+        load_npz(tmp_path / "b.npy")
+    with pytest.raises(FileNotFoundError):
+        load_npz(tmp_path / "absent.npz")
+
+
+def test_real_photographs():
+    path = SHARED / "data" / "images" / "cifar10_12k.npz"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    train, test = load_npz(path)
+    assert (len(train), len(test), train.shape) == (10_000, 2_000, (3, 32, 32))
+    assert train.classes[train.labels[0]] in train.classes and set(train.counts()) == {
+        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    }  # fmt: skip
+    with np.load(path) as file:
+        np.testing.assert_array_equal(test.load(slice(5)), file["x_test"][:5].transpose(0, 3, 1, 2))
+
+
+# ---------------------------------------------------------------------------- ads
+def test_an_ad_follows_from_seed_and_number_alone():
+    ads = generate_ads(60, size=48, seed=3)
+    few = generate_ads(20, size=48, seed=3)
+    np.testing.assert_array_equal(ads.labels[:20], few.labels)
+    np.testing.assert_array_equal(ads.load([17, 3]), few[[17, 3]].load())
+    other = generate_ads(20, size=48, seed=4)
+    assert not np.array_equal(other.labels, few.labels)
+    assert not np.array_equal(other.load([0]), few.load([0]))
+    for labels, classes in (("layout", 7), ("action", 5)):
+        same = generate_ads(20, size=48, seed=3, labels=labels)
+        np.testing.assert_array_equal(same.load([5]), few.load([5]))
+        assert len(same.classes) == classes == len(set(generate_ads(200, labels=labels).labels))
+    assert ads.load([0], size=24, channels=1).shape == (1, 1, 24, 24)
+    assert set(generate_ads(200).counts().values()).isdisjoint({0})
+
+
+def test_ads_become_harder():
+    """Products told apart by kernel ridge regression on grey pixels; chance is 0.1."""
+    accuracy = []
+    for difficulty in (0.0, 0.5, 1.0):
+        ads = generate_ads(700, size=24, seed=1, difficulty=difficulty)
+        x = ads.load(channels=1).reshape(700, -1) / 255
+        squares = (x**2).sum(axis=1)
+        near = np.exp(-(squares[:, None] + squares - 2 * x @ x.T) / 40)
+        t = np.eye(10)[ads.labels]
+        weight = np.linalg.solve(near[:500, :500] + 0.1 * np.eye(500), t[:500])
+        found = np.argmax(near[500:, :500] @ weight, axis=1)
+        accuracy.append(np.mean(found == ads.labels[500:]))
+    assert accuracy[0] > 0.9 and accuracy[0] > accuracy[1] + 0.1 and accuracy[1] > 0.4
+    assert accuracy[1] > accuracy[2] + 0.1
+
+
+@pytest.mark.parametrize(
+    "options", [{"rows": 0}, {"size": 8}, {"difficulty": 2}, {"labels": "x"}, {"seed": -1}]
+)
+def test_ads_that_cannot_be_drawn(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        generate_ads(**{"rows": 5, **options})
