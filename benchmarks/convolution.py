@@ -1,5 +1,7 @@
 """Convolution forward and backward, beside PyTorch in channels-last memory and the NumPy twin.
 
+And im2col and col2im, beside the twins (one slice of the images for each place of the filter).
+
 Each product by itself, as ``Conv2D`` runs it (by Winograd where it would), on two threads, with
 bias. Equal results are checked first. GFLOP/s are effective: the multiplications and additions of
 the definition by the time, which Winograd's algorithm does with fewer, so that the share of the
@@ -156,6 +158,28 @@ def sides_of(shape: Shape, what: str) -> tuple[dict[str, Callable[[], Any]], str
     return sides, way
 
 
+def patch_rows(shape: Shape, rounds: int) -> list[dict[str, Any]]:
+    """im2col and col2im of the shape, both sides with the allocation of what they return."""
+    x = np.ascontiguousarray(arrays(shape)[0].transpose(0, 3, 1, 2))
+    window = shape.k, shape.k, shape.stride, shape.padding
+    col = fastdl.im2col(x, *window)
+    calls: dict[str, Callable[[], Any]] = {
+        "im2col": lambda: fastdl.im2col(x, *window),
+        "col2im": lambda: fastdl.col2im(col, x.shape, *window),
+    }
+    rows = []
+    for name, ours in calls.items():
+
+        def twin(ours: Callable[[], Any] = ours) -> Any:
+            with fastdl.use_backend("numpy"):
+                return ours()
+
+        np.testing.assert_allclose(twin(), ours(), rtol=1e-4, atol=1e-4)
+        times = alternate({"fastdl": ours, "NumPy twin": twin}, rounds)
+        rows.append(row(f"{shape}: {name}", times))
+    return rows
+
+
 def geometric_means(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """A row of nothing but the means of the others' ratios."""
     found: dict[str, list[float]] = {}
@@ -168,18 +192,22 @@ def geometric_means(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 def suite(quick: bool) -> list[dict[str, Any]]:
     rows: dict[str, list[dict[str, Any]]] = {what: [] for what in PRODUCTS}
+    shapes, rounds = (QUICK, 3) if quick else (SHAPES, 9)
     with threads(THREADS):
         most = peak(THREADS)
-        for shape in QUICK if quick else SHAPES:
+        patches = [r for s in shapes if s.products <= TWIN / 2 and s.k > 1 and s.groups == 1
+                   for r in patch_rows(s, rounds)]  # fmt: skip
+        for shape in shapes:
             for what in PRODUCTS:
                 sides, way = sides_of(shape, what)
-                times = alternate(sides, 3 if quick else 9)
+                times = alternate(sides, rounds)
                 rate = 2 * shape.products / times["fastdl"][0] / 1e9
                 name = f"{shape}: {what}, {way}, {rate:.0f} GFLOP/s"
                 rows[what].append(row(name, times, share=rate / most, gflops=rate, way=way))
     means = [geometric_means(rows[what], what) for what in PRODUCTS]
     each = [one for what in PRODUCTS for one in rows[what]]
-    return [*each, *means, geometric_means(each, "all")]
+    means.append(geometric_means(each, "all"))
+    return [*each, *means, *patches, geometric_means(patches, "im2col and col2im")]
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def _at(typing: Any, array: Any, offset: Any) -> Any:
             place = context.make_array(kind)(context, builder, place).data
         return builder.gep(place, [values[1]])
 
-    return types.CPointer(array.dtype)(array, types.int64), code
+    return types.CPointer(array.dtype)(array, types.int64), code  # type: ignore[attr-defined]
 
 
 @intrinsic

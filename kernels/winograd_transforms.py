@@ -30,18 +30,17 @@ def matrices(points: tuple[Fraction, ...], m: int) -> tuple[np.ndarray, np.ndarr
 
     So rows of opposite points differ in nothing but signs, which ``_applied`` makes use of.
     """
-    points = np.array(points, object)
+    exact: Any = np.array(points, object)
     n = len(points)
-    others = [np.delete(points, i) for i in range(n)]
+    others = [np.delete(exact, i) for i in range(n)]
     A, G, B = (np.zeros((n + 1, size), object) for size in (m, 3, n + 1))
     for i in range(n):
         A[i] = [points[i] ** j for j in range(m)]  # of Python's ints: of NumPy's it is a float
         G[i] = [points[i] ** j / np.prod(points[i] - others[i]) for j in range(3)]
         B[i, :n] = np.poly(others[i])[::-1]
     A[n, -1] = G[n, -1] = 1
-    B[n] = np.poly(points)[::-1]
-    A, G, B = (matrix.astype(np.float64) for matrix in (A, G, B))
-    return A.T, G, B
+    B[n] = np.poly(exact)[::-1]
+    return A.T.astype(np.float64), G.astype(np.float64), B.astype(np.float64)
 
 
 class _Sum:
