@@ -14,6 +14,7 @@ from sklearn.model_selection import cross_val_score
 import fastdl
 from fastdl import AdImageClassifier, schedules
 from fastdl.data.images import Augmentation, ImageSet
+from fastdl.estimators.image_samples import unlabelled
 
 SMALL = {
     "model_options": {"widths": (6,), "dropout": 0.0}, "epochs": 6, "batch_size": 16,
@@ -110,6 +111,15 @@ def test_parameters_are_scikit_learns(data):
         classifier.predict(data[0])
     scores = cross_val_score(AdImageClassifier(**{**SMALL, "epochs": 15}), *data, cv=2)
     assert scores.mean() > 0.8
+
+
+def test_a_list_of_one_sets_parts_is_a_set(data):  # as cross_val_score makes them
+    images = ImageSet.from_arrays(*data)
+    parts = [images[:1], images[1:3]]
+    assert unlabelled(parts).load().tobytes() == images[:3].load().tobytes()
+    other = ImageSet.from_arrays(*data)
+    with pytest.raises(ValueError, match="several sources"):
+        unlabelled([images, other])
 
 
 def test_the_same_seed_gives_the_same_bits(data):

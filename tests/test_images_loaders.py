@@ -46,7 +46,7 @@ def test_mnist_files_plain_and_compressed(tmp_path, digits):
     write_idx(tmp_path, digits, ["t10k"])
     for load, first in ((load_mnist, "0"), (load_fashion_mnist, "T-shirt/top")):
         train, test = load(tmp_path)
-        assert train.classes[0] == first and train.shape == test.shape == (1, 28, 28)
+        assert train.classes[0] == first and train.image_shape == test.image_shape == (1, 28, 28)
         for found, (pixels, labels) in zip((train, test), digits.values(), strict=True):
             np.testing.assert_array_equal(found.load(slice(60), channels=1)[:, 0], pixels[:60])
             np.testing.assert_array_equal(found.labels, labels)
@@ -86,7 +86,7 @@ def test_cifar10_files(tmp_path):
     for i, name in enumerate(names):
         (folder / name).write_bytes(np.roll(records, i, axis=0).tobytes())
     train, test = load_cifar10(tmp_path)
-    assert (len(train), len(test), train.shape) == (50_000, 10_000, (3, 32, 32))
+    assert (len(train), len(test), train.image_shape) == (50_000, 10_000, (3, 32, 32))
     pixels = records[:20, 1:].reshape(20, 3, 32, 32)
     np.testing.assert_array_equal(train.load(slice(20)), pixels)
     np.testing.assert_array_equal(test.load(np.arange(5, 25)), pixels)
@@ -138,7 +138,7 @@ def test_real_photographs():
     if not path.is_file():
         pytest.skip(f"{path} is absent")
     train, test = load_npz(path)
-    assert (len(train), len(test), train.shape) == (10_000, 2_000, (3, 32, 32))
+    assert (len(train), len(test), train.image_shape) == (10_000, 2_000, (3, 32, 32))
     assert train.classes[train.labels[0]] in train.classes and set(train.counts()) == {
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     }  # fmt: skip

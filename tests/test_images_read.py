@@ -36,7 +36,7 @@ def test_a_folder_for_each_class(folder):
     assert images.labels.dtype == np.int64 and images.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert values(images) == [0, 1, 2, 50, 51, 52]
     assert images.names[2].endswith(os.path.join("bag", "deep", "2.png"))
-    assert images.shape is None and images[[0, 3]].shape == (3, 6, 6)
+    assert images.image_shape is None and images[[0, 3]].image_shape == (3, 6, 6)
     with pytest.raises(ValueError, match="several sizes"):
         images.load()
     part = images[[5, 0]]
@@ -100,7 +100,7 @@ def test_grey_and_coloured_files_in_one_set(folder):
     Image.new("L", (6, 6), 77).save(grey)
     images = read_images(folder)
     mixed = images[[images.names.index(str(grey)), 0]]
-    assert mixed.shape == (3, 6, 6)
+    assert mixed.image_shape == (3, 6, 6)
     assert mixed.load()[:, :, 0, 0].tolist() == [[77] * 3, [0] * 3]
     assert mixed.load(channels=1)[:, :, 0, 0].tolist() == [[77], [0]]
 
@@ -209,13 +209,13 @@ def test_layouts_and_ranges_of_arrays(rng):
     for array in (pixels, expected, pixels / 255, expected.astype(np.float32) / 255,
                   pixels.astype(np.int64), pixels.astype(np.uint16) * 257):  # fmt: skip
         images = read_images(array, labels)
-        assert images.shape == (3, 9, 8)
+        assert images.image_shape == (3, 9, 8)
         np.testing.assert_array_equal(images.load(), expected)
         grey = images.load(channels=1)[:, 0]
         slow = images.load(size=(9, 8), channels=1, fit="pad")[:, 0]
         np.testing.assert_array_equal(grey, slow)
     grey = read_images(pixels[..., 0], labels)
-    assert grey.shape == (1, 9, 8)
+    assert grey.image_shape == (1, 9, 8)
     np.testing.assert_array_equal(grey.load()[:, 1], pixels[..., 0])
     bits = read_images(pixels[..., 0] > 9, labels).load(channels=1)[:, 0]
     np.testing.assert_array_equal(bits, (pixels[..., 0] > 9) * 255)

@@ -76,3 +76,10 @@ def test_the_table_of_the_drop_in_names_what_exists():
 @pytest.mark.parametrize("marker", ["<!-- benchmark table -->", "<!-- end of benchmark table -->"])
 def test_the_benchmark_table_has_its_place(marker):
     assert README.count(marker) == 1
+
+
+def test_the_example_of_images_runs_as_it_is_written(capsys):
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[5], names)
+    assert float(capsys.readouterr().out.split()[-1]) > 0.5
+    assert names["heat"].shape == (4, 32, 32)

@@ -46,6 +46,8 @@ def unlabelled(X: Any) -> ImageSet:
         return X
     if isinstance(X, str | Path):
         return find_images(X)
+    if isinstance(X, list) and X and all(isinstance(part, ImageSet) for part in X):
+        return _joined(X)
     if _are_paths(X):
         return ImageSet.from_files([Path(path) for path in X])
     array = np.asarray(X)
@@ -55,6 +57,15 @@ def unlabelled(X: Any) -> ImageSet:
             "Reshape rows of pixels first, such as X.reshape(-1, 28, 28)."
         )
     return ImageSet.from_arrays(array)
+
+
+def _joined(parts: list[ImageSet]) -> ImageSet:
+    """Parts of one set as one, unlabelled: what scikit-learn's cross-validation takes of a set."""
+    first = parts[0]
+    if any(part.source is not first.source for part in parts):
+        raise ValueError("X has image sets of several sources; expected one set, or its parts.")
+    rows = np.concatenate([part.rows for part in parts])
+    return ImageSet(first.source, rows, np.full(len(rows), -1, np.int64), ())
 
 
 def _own_labels(X: Any) -> ImageSet:

@@ -64,7 +64,7 @@ def make_optimizer(
 
 def image_size(images: Any, size: Any) -> tuple[int, int]:
     """``size`` as (H, W); for None the images' own, or 64 x 64 where they have several."""
-    if size is None and images.shape is None:
+    if size is None and images.image_shape is None:
         return USUAL_SIZE, USUAL_SIZE
     found: tuple[int, int] = images.size(size)
     return found
@@ -72,4 +72,4 @@ def image_size(images: Any, size: Any) -> tuple[int, int]:
 
 def image_channels(images: Any) -> int:
     """1 where all images are grey, else 3."""
-    return 1 if images.shape is not None and images.shape[0] == 1 else 3
+    return 1 if images.image_shape is not None and images.image_shape[0] == 1 else 3

@@ -89,7 +89,7 @@ class ImageSet:
         return [self.source.name(int(row)) for row in self.rows]
 
     @property
-    def shape(self) -> tuple[int, int, int] | None:
+    def image_shape(self) -> tuple[int, int, int] | None:
         """(C, H, W) that all images have, C being 1 or 3; None where files differ in size."""
         return self.source.shape(self.rows)
 
@@ -101,7 +101,11 @@ class ImageSet:
         return ImageSet(self.source, self.rows[own], self.labels[own], self.classes, self.skipped)
 
     def __repr__(self) -> str:
-        shape = "of several sizes" if self.shape is None else " x ".join(map(str, self.shape))
+        shape = (
+            "of several sizes"
+            if self.image_shape is None
+            else " x ".join(map(str, self.image_shape))
+        )
         return f"ImageSet({len(self):,} images of {len(self.classes)} classes, {shape})"
 
     def counts(self) -> dict[str, int]:
@@ -131,9 +135,9 @@ class ImageSet:
         """``size`` as (H, W), or the images' own for None; ValueError where they have several."""
         if size is not None:
             return check_image_size(size)
-        if self.shape is None:
+        if self.image_shape is None:
             raise ValueError("The images have several sizes: say to which size to bring them.")
-        return self.shape[1:]
+        return self.image_shape[1:]
 
     def verify(self, on_error: str = "stop") -> ImageSet:
         """Decode every image once, in threads; the set of those that could be decoded.
