@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import numba
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.cpu_options import ParallelOptions
 from numba.extending import overload
 from numba.np.ufunc import parallel
 
@@ -31,17 +32,21 @@ from .apart import ApartCompiler, compiled_with_own_copies
 # Never nnan or ninf: they would let LLVM delete the checks for NaN and infinity.
 FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
 
-# Only explicit prange loops: numba's own search for parallel array expressions costs compile time.
-_PRANGE_ONLY = {
-    "prange": True,
-    "comprehension": False,
-    "reduction": False,
-    "inplace_binop": False,
-    "setitem": False,
-    "numpy": False,
-    "stencil": False,
-    "fusion": False,
-}
+# Only explicit prange loops: numba's own search for parallel array expressions costs compile time,
+# and what it finds would run in parallel regions where work is small. Not as a dict: numba empties
+# it at the first compilation, and all later ones would find everything allowed.
+_PRANGE_ONLY = ParallelOptions(
+    {
+        "prange": True,
+        "comprehension": False,
+        "reduction": False,
+        "inplace_binop": False,
+        "setitem": False,
+        "numpy": False,
+        "stencil": False,
+        "fusion": False,
+    }
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

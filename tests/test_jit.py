@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import numba
 import numpy as np
 import pytest
 from fastdl.kernels import backend, jit
+from numba import prange
+from numba.core.caching import NullCache
 
 import fastdl
 
@@ -144,3 +147,20 @@ def test_a_thread_can_keep_kernels_to_itself():
         pool.submit(run).result()
     run()
     assert seen == [(1, 10**6), (before, 10**6)]
+
+
+def _fill(x, out):
+    total = np.zeros(x.size)  # numba would fill it in a parallel region
+    for i in prange(x.size):
+        out[i] = x[i] + total[i]
+
+
+@pytest.mark.skipif(not jit.numba_is_compiling(), reason="nothing is compiled")
+def test_only_prange_makes_parallel_regions_however_many_kernels_were_compiled():
+    # numba empties a dict of these options at the first compilation
+    fill = jit.jit(parallel=True)(_fill)
+    fill._cache = NullCache()
+    for dtype in ("float32", "float64"):
+        fill(np.ones(5, dtype), np.empty(5, dtype))
+    for code in fill.inspect_llvm().values():
+        assert len(re.findall(r"call .*@numba_parallel_for", code)) == 1
