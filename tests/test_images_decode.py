@@ -35,7 +35,7 @@ def test_grey_gives_three_equal_channels(tmp_path):
     path = saved(tmp_path, Image.fromarray(GREY))
     np.testing.assert_array_equal(load(path, 1)[..., 0], GREY)
     np.testing.assert_array_equal(load(path), np.repeat(GREY[..., None], 3, 2))
-    assert ImageSet.from_files([path]).shape == (1, 4, 5)
+    assert ImageSet.from_files([path]).image_shape == (1, 4, 5)
 
 
 def test_one_bit(tmp_path):
@@ -76,7 +76,7 @@ def test_alpha_lies_on_white(tmp_path, name):
     if name == "a.png":
         grey = saved(tmp_path, Image.fromarray(np.dstack([GREY, alpha])), "la.png")
         np.testing.assert_allclose(load(grey, 1)[..., 0], on_white(GREY, alpha), atol=0.51)
-        assert ImageSet.from_files([grey]).shape == (1, 4, 5)
+        assert ImageSet.from_files([grey]).image_shape == (1, 4, 5)
 
 
 def test_a_transparent_colour_of_rgb_and_grey(tmp_path):
@@ -148,7 +148,7 @@ def test_the_orientation_that_a_camera_noted(tmp_path, name, orientation):
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(undo[orientation](upright)))
     path = saved(tmp_path, stored, name, exif=exif)
-    assert ImageSet.from_files([path]).shape == (1, 32, 48)
+    assert ImageSet.from_files([path]).image_shape == (1, 32, 48)
     np.testing.assert_allclose(load(path, 1)[..., 0], upright, atol=3)
 
 
