@@ -13,6 +13,7 @@ from .dense import SMALL, pieces
 from .jit import jit
 from .patches import (
     column_block,
+    empty_aligned,
     extent_of,
     fill_places,
     filter_steps,
@@ -47,11 +48,11 @@ def _forward_unit(
     target, result, vector = (image * OH + row) * OW * K, out.reshape(-1), lanes(out)
     Kp = rounded(Kg, vector)
     for g in range(groups):
-        for k in range(0, Kg, vector if each else 2 * vector):
-            columns, before, width = column_block(k, Kg, each, vector)
+        for k in range(0, Kg, 2 * vector):
+            columns, width = column_block(k, Kg, vector)
             product(
                 source, first + (k if each else g * (C // groups)), pixels, n, steps, packed,
-                (g * Kp + before) * steps.size + k - before, width, start[g * Kp + k :], False,
+                (g * Kp + k) * steps.size, width, start[g * Kp + k :], False,
                 relu, result, target + g * Kg + k, places, columns, each,
             )  # fmt: skip
 
@@ -70,7 +71,7 @@ def conv2d_forward(x, W, b, stride, padding, dilation, groups, relu, out):  # ty
     width = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
     filter_steps(taps, KW, dilation, width, C, Cg, steps)
     Kp = rounded(Kg, lanes(out))
-    packed = np.empty(G * Kp * T * Cg, W.dtype)
+    packed = empty_aligned(G * Kp * T * Cg, W)
     start = np.zeros(G * Kp + 2 * lanes(out), W.dtype)
     for k in range(b.size):
         start[k // Kg * Kp + k % Kg] = b[k]

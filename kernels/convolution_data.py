@@ -14,6 +14,7 @@ from .jit import jit
 from .patches import (
     column_block,
     copy_unit,
+    empty_aligned,
     fill_places,
     pack_filters,
     product,
@@ -97,11 +98,11 @@ def _backward_unit(
         for g in range(groups):
             # a phase's filters of all groups lie together, see conv2d_backward_data
             filters = (starts[phase] * groups + taps * g) * Cp * depth
-            for c in range(0, Cg, vector if each else 2 * vector):
-                columns, before, width = column_block(c, Cg, each, vector)
+            for c in range(0, Cg, 2 * vector):
+                columns, width = column_block(c, Cg, vector)
                 product(
                     source, first + (c if each else g * Kg), pixels, n, own, packed,
-                    filters + before * own.size + c - before, width, start, False, False, result,
+                    filters + c * own.size, width, start, False, False, result,
                     g * Cg + c, places, columns, each,
                 )  # fmt: skip
 
@@ -130,7 +131,7 @@ def conv2d_backward_data(W, dout, stride, padding, dilation, groups, dx):  # typ
         for k in range(Kg):
             steps[t * Kg + k] = (h * WS + w) * K + k
     Cp, flat = rounded(Cg, lanes(dx)), W.reshape(-1)
-    packed = np.empty(G * Cp * T * Kg, W.dtype)
+    packed = empty_aligned(G * Cp * T * Kg, W)
     size = unit_size(N, QH, QW, K)
     units = pieces(N, size[0]) * pieces(QH, size[1])
     small = N * OH * OW * W.size < SMALL

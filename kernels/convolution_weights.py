@@ -72,7 +72,7 @@ def _weights_task(
     for i in range(steps.size):
         places[i] = i * Kp
     result, vector = sums.reshape(-1), lanes(sums)
-    block = vector if each else 2 * vector
+    block = 2 * vector
     blocks = pieces(Kg, block)
     total, start = groups * blocks, np.zeros(block, sums.dtype)
     wide = np.empty(K * pieces(64, K), sums.dtype)

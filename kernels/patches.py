@@ -12,8 +12,16 @@ from numba import prange
 
 from .dense import pieces
 from .jit import jit
-from .tile import ROWS, tile_each, tile_one, tile_two
-from .vectors import at, lanes
+from .tile import (
+    ROWS,
+    high_each,
+    high_each_two,
+    tile_each,
+    tile_each_two,
+    tile_one,
+    tile_two,
+)
+from .vectors import BYTES, at, lanes
 
 CACHED = 65536  # numbers of a unit's input: they stay in the second-level cache
 PIXELS = 512  # at most so many pixels in a unit, so that there are units for all threads
@@ -23,6 +31,17 @@ PIXELS = 512  # at most so many pixels in a unit, so that there are units for al
 def rounded(n, whole):  # type: ignore[no-untyped-def]
     """n rounded up to a multiple of ``whole``."""
     return (n + whole - 1) // whole * whole
+
+
+@jit(inline=True)
+def empty_aligned(n, like):  # type: ignore[no-untyped-def]
+    """Memory for n numbers of like's dtype that begins where a vector does.
+
+    Vectors that lie across two cache lines take twice as long to load and store.
+    """
+    held = np.empty(n + lanes(like), like.dtype)
+    skip = (BYTES - held.ctypes.data % BYTES) % BYTES // held.itemsize
+    return held[skip : skip + n]
 
 
 @jit(inline=True)
@@ -82,33 +101,54 @@ def copy_padded(x, image, images, row, rows, column, columns, out):  # type: ign
                 to[k] = 0
 
 
+@jit(inline=True)
+def _element_tile(
+    high, two, a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns
+):  # type: ignore[no-untyped-def]
+    """The tile by elements that fits."""
+    if high and two:
+        high_each_two(
+            a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns
+        )
+    elif high:
+        high_each(a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns)
+    elif two:
+        tile_each_two(
+            a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns
+        )
+    else:
+        tile_each(a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns)
+
+
 @jit(apart=True)
 def product(
     a, a0, rows, n, steps, b, b0, stride, start, add, relu, out, out0, places, columns, each
 ):  # type: ignore[no-untyped-def]
-    """The tile over all n rows, for at most two vectors of columns; one where ``each``."""
+    """The tile over all n rows, for at most two vectors of columns."""
     two = columns > lanes(out)
     left, right, target = at(a, a0), at(b, b0), at(out, out0)
-    for i in range(0, n, ROWS):
-        valid = min(ROWS, n - i)
+    i = 0
+    while i < n:
+        high = each and n - i == ROWS + 1
+        valid = n - i if high else min(ROWS, n - i)
         if each:
-            tile_each(left, at(rows, i), at(steps, 0), steps.size, right, stride, at(start, 0), add,
-                      relu, target, at(places, i), valid, columns)  # fmt: skip
+            _element_tile(
+                high, two, left, at(rows, i), at(steps, 0), steps.size, right, stride, at(start, 0),
+                add, relu, target, at(places, i), valid, columns,
+            )  # fmt: skip
         elif two:
             tile_two(left, at(rows, i), at(steps, 0), steps.size, right, stride, at(start, 0), add,
                      relu, target, at(places, i), valid, columns)  # fmt: skip
         else:
             tile_one(left, at(rows, i), at(steps, 0), steps.size, right, stride, at(start, 0), add,
                      relu, target, at(places, i), valid, columns)  # fmt: skip
+        i += valid
 
 
 @jit(inline=True)
-def column_block(k, columns, each, vector):  # type: ignore[no-untyped-def]
-    """(columns of the product from k on, first column and width of the packed block it is in)."""
-    block = 2 * vector
-    before = k // block * block
-    width = min(block, rounded(columns - before, vector))
-    return min(vector if each else block, columns - k), before, width
+def column_block(k, columns, vector):  # type: ignore[no-untyped-def]
+    """(columns of the product from k on, width of their packed block)."""
+    return min(2 * vector, columns - k), min(2 * vector, rounded(columns - k, vector))
 
 
 @jit(apart=True)
@@ -183,7 +223,7 @@ def input_unit(x, place, OW, stride, padding, extent, direct):  # type: ignore[n
 def copy_unit(x, image, images, row, rows, column, columns):  # type: ignore[no-untyped-def]
     """What ``copy_padded`` gives, flat, with room behind its end for a vector to reach over."""
     size = images * rows * columns * x.shape[3]
-    held = np.empty(size + lanes(x), x.dtype)
+    held = empty_aligned(size + lanes(x), x)
     copy_padded(x, image, images, row, rows, column, columns,
                 held[:size].reshape((images, rows, columns, x.shape[3])))  # fmt: skip
     for i in range(size, held.size):

@@ -25,7 +25,7 @@ from .vectors import I64, REGISTERS, Vectors
 ROWS = 8 if REGISTERS == 32 else 4  # with 14, LLVM spills registers: half the speed
 
 
-def _plain(vectors: int, each: bool) -> Any:
+def _plain(vectors: int, each: bool, height: int = ROWS) -> Any:
     """The tile for the JIT off."""
 
     def tile(a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns):  # type: ignore[no-untyped-def]
@@ -42,22 +42,22 @@ def _plain(vectors: int, each: bool) -> Any:
     return tile
 
 
-def _numbers(builder: Any, table: Any) -> list[Any]:
-    return [builder.load(builder.gep(table, [ir.Constant(I64, i)])) for i in range(ROWS)]
+def _numbers(builder: Any, table: Any, count: int) -> list[Any]:
+    return [builder.load(builder.gep(table, [ir.Constant(I64, i)])) for i in range(count)]
 
 
-def _compiled(vectors: int, each: bool) -> Any:
+def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
     """The tile as LLVM's instructions; each accumulator is a value, which gets a register."""
-    cells = [(i, j) for i in range(ROWS) for j in range(vectors)]
+    cells = [(i, j) for i in range(height) for j in range(vectors)]
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns = values
         v = Vectors(builder, context.get_data_type(signature.args[0].dtype))
-        sources = [builder.gep(a, [row]) for row in _numbers(builder, rows)]
-        for row in _numbers(builder, builder.gep(rows, [ir.Constant(I64, ROWS)])):
+        sources = [builder.gep(a, [row]) for row in _numbers(builder, rows, height)]
+        for row in _numbers(builder, builder.gep(rows, [ir.Constant(I64, height)]), ROWS):
             v.prefetch(builder.gep(a, [row]))  # the next tile's
-        targets = [builder.gep(out, [place]) for place in _numbers(builder, places)]
-        is_row = [builder.icmp_signed("<", ir.Constant(I64, i), valid) for i in range(ROWS)]
+        targets = [builder.gep(out, [place]) for place in _numbers(builder, places, height)]
+        is_row = [builder.icmp_signed("<", ir.Constant(I64, i), valid) for i in range(height)]
         masks = [
             v.first(builder.sub(columns, ir.Constant(I64, j * v.lanes))) for j in range(vectors)
         ]
@@ -83,7 +83,7 @@ def _compiled(vectors: int, each: bool) -> Any:
         step = builder.load(builder.gep(steps, [k]))
         factors = [v.load(right, j * v.lanes) for j in range(vectors)]
         sums = {}
-        for i in range(ROWS):
+        for i in range(height):
             source = builder.gep(sources[i], [step])
             left = None if each else v.spread(builder.load(source))
             for j in range(vectors):
@@ -102,7 +102,7 @@ def _compiled(vectors: int, each: bool) -> Any:
         builder.cbranch(builder.icmp_signed("<", following[0], count), *blocks[2:])
 
         builder.position_at_end(blocks[3])
-        for i in range(ROWS):
+        for i in range(height):
             with builder.if_then(is_row[i]):
                 for j in range(vectors):
                     value = v.positive(sums[i, j], relu)
@@ -125,6 +125,7 @@ def _compiled(vectors: int, each: bool) -> Any:
 _make = _compiled if numba_is_compiling() else _plain
 tile_two = _make(2, False)
 tile_one = _make(1, False)
-tile_each = _make(
-    1, True
-)  # a is a vector too: out[i, j] = sum of a[rows[i] + steps[k] + j] b[k, j]
+# a is a vector too: out[places[i] + j] = sum over k of a[rows[i] + steps[k] + j] b[k, j]
+tile_each, tile_each_two = _make(1, True), _make(2, True)
+# a row more: the nine places of a filter at once, for the gradient of depthwise filters
+high_each, high_each_two = _make(1, True, ROWS + 1), _make(2, True, ROWS + 1)

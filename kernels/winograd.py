@@ -16,7 +16,7 @@ from numba import prange
 from .convolution_weights import add_pixels, join_chunks
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
-from .patches import copy_padded, pack_block, product, rounded, unit_place
+from .patches import copy_padded, empty_aligned, pack_block, product, rounded, unit_place
 from .tile import ROWS
 from .vectors import at, lanes
 from .winograd_transforms import (
@@ -62,7 +62,7 @@ def _input_of_tiles(x, place, m, TW, padding):  # type: ignore[no-untyped-def]
     C = x.shape[3]
     image, images, row, rows = place
     HS, WS = rows * m + 2, TW * m + 2
-    held = np.empty(images * HS * WS * C + lanes(x), x.dtype)
+    held = empty_aligned(images * HS * WS * C + lanes(x), x)
     own = held[: images * HS * WS * C].reshape((images, HS, WS, C))
     copy_padded(x, image, images, row * m - padding[0], HS, -padding[1], WS, own)
     held[images * HS * WS * C :] = 0
@@ -114,7 +114,8 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
     images, rows = place[1], place[3]
     tiles, vector, places = images * rows * TW, lanes(out), (m + 2) * (m + 2)
     Cs, Ks, Kp, block = spaced(C, vector), spaced(K, vector), rounded(K, vector), 2 * vector
-    V, M = np.empty((tiles, places, Cs), x.dtype), np.empty((tiles, places, Ks), x.dtype)
+    V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
+    M = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
     held = _input_of_tiles(x, place, m, TW, padding)
     _transform_inputs(m, held, images, rows, TW, C, V)
     most = rounded(tiles, ROWS) + ROWS
@@ -177,7 +178,8 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
     N, OH, OW, K = out.shape
     C, vector = x.shape[3], lanes(out)
     Kp = rounded(K, vector)
-    U = np.empty(((m + 2) * (m + 2), spaced(C * Kp, vector)), W.dtype)
+    places, step = (m + 2) * (m + 2), spaced(C * Kp, vector)
+    U = empty_aligned(places * step, W).reshape((places, step))
     start = np.zeros(Kp + vector, W.dtype)
     for k in range(b.size):
         start[k] = b[k]
@@ -204,7 +206,8 @@ def _transform_gradients(m, dout, place, D):  # type: ignore[no-untyped-def]
     image, images, row, rows = place
     TW, vector = pieces(OW, m), lanes(D)
     HS, WS, out = rows * m, TW * m, D.reshape(-1)
-    held = np.zeros(images * HS * WS * K + vector, D.dtype)
+    held = empty_aligned(images * HS * WS * K + vector, D)
+    held[images * HS * WS * K :] = 0
     own = held[: images * HS * WS * K].reshape((images, HS, WS, K))
     copy_padded(dout, image, images, row * m, HS, 0, WS, own)
     for tile in range(tiles):
@@ -229,7 +232,7 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
     chunk, start = task % chunks, task // chunks * width
     width = min(width, Kp - start)
     Ws = spaced(width, vector)
-    sums = np.empty(places * (C * Ws + vector), dout.dtype)
+    sums = empty_aligned(places * (C * Ws + vector), dout)
     step = C * Ws + vector * (1 - C * Ws // vector % 2)
     rows_of = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
     targets = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
@@ -242,7 +245,8 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
         place = unit_place(unit, size[0], size[1], N, TH)
         image, images, row, rows = place
         tiles = images * rows * TW
-        V, D = np.empty((tiles, places, Cs), x.dtype), np.empty((tiles, places, Ks), x.dtype)
+        V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
+        D = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
         _transform_inputs(m, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
         _transform_gradients(m, dout, place, D)
         if start == 0 and bias_sums.size:
