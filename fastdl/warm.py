@@ -49,6 +49,7 @@ def measured_peak(dtype: Any = np.float32, n: int = 768) -> float:
     """GFLOP/s of one thread on an (n, n) matrix product: the best of several runs."""
     a = np.ones((n, n), dtype)
     b, c = a.copy(), np.empty_like(a)
+    blas_library.stay_on_one_thread()  # threadpoolctl may have set it otherwise
     _repeat_product(1, a, b, c)
     best = float("inf")
     for _ in range(10):
