@@ -45,12 +45,17 @@ def empty_aligned(n, like):  # type: ignore[no-untyped-def]
 
 
 @jit(inline=True)
-def unit_size(N, H, W, numbers):  # type: ignore[no-untyped-def]
-    """(images, rows of pixels) of a unit; ``numbers`` of the input belong to one pixel."""
-    pixels = max(64, min(PIXELS, CACHED // numbers))
+def cut_into_units(N, H, W, pixels):  # type: ignore[no-untyped-def]
+    """(images, rows) of units of about so many of the N H W pixels."""
     if pixels <= H * W:
         return 1, pieces(H, pieces(H * W, pixels))
     return pieces(N, pieces(N, pixels // (H * W))), H
+
+
+@jit(inline=True)
+def unit_size(N, H, W, numbers):  # type: ignore[no-untyped-def]
+    """(images, rows of pixels) of a unit; ``numbers`` of the input belong to one pixel."""
+    return cut_into_units(N, H, W, max(64, min(PIXELS, CACHED // numbers)))
 
 
 @jit(inline=True)

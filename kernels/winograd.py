@@ -16,7 +16,15 @@ from numba import prange
 from .convolution_weights import add_pixels, join_chunks
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
-from .patches import copy_padded, empty_aligned, pack_block, product, rounded, unit_place
+from .patches import (
+    copy_unit,
+    cut_into_units,
+    empty_aligned,
+    pack_filters,
+    product,
+    rounded,
+    unit_place,
+)
 from .tile import ROWS
 from .vectors import at, lanes
 from .winograd_transforms import (
@@ -50,23 +58,15 @@ def spaced(n, vector):  # type: ignore[no-untyped-def]
 @jit(inline=True)
 def _unit_size(N, TH, TW, numbers):  # type: ignore[no-untyped-def]
     """(images, rows of tiles) of a unit; ``numbers`` belong to one tile."""
-    tiles = max(32, min(TILES, CACHED // numbers))
-    if tiles < TH * TW:
-        return 1, pieces(TH, pieces(TH * TW, tiles))
-    return pieces(N, pieces(N, tiles // (TH * TW))), TH
+    return cut_into_units(N, TH, TW, max(32, min(TILES, CACHED // numbers)))
 
 
 @jit(inline=True)
 def _input_of_tiles(x, place, m, TW, padding):  # type: ignore[no-untyped-def]
     """The unit's input with padding up to whole tiles, flat, and room behind its end to read."""
-    C = x.shape[3]
     image, images, row, rows = place
-    HS, WS = rows * m + 2, TW * m + 2
-    held = empty_aligned(images * HS * WS * C + lanes(x), x)
-    own = held[: images * HS * WS * C].reshape((images, HS, WS, C))
-    copy_padded(x, image, images, row * m - padding[0], HS, -padding[1], WS, own)
-    held[images * HS * WS * C :] = 0
-    return held
+    top, left = row * m - padding[0], -padding[1]
+    return copy_unit(x, image, images, top, rows * m + 2, left, TW * m + 2)
 
 
 @jit(apart=True)
@@ -135,28 +135,16 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
 
 
 @jit(apart=True)
-def _transform_filters(task, m, W, turned, C, U):  # type: ignore[no-untyped-def]
-    """One block of columns of U (a^2, C Kp in blocks) = G g G^T of the filters.
-
-    ``turned``: filters from outputs to inputs, with both axes of each turned round.
-    """
-    columns = W.shape[1] if turned else W.shape[0]
+def _transform_filters(task, m, packed, C, Kp, U):  # type: ignore[no-untyped-def]
+    """One block of columns of U (a^2, C Kp in blocks) = G g G^T of the filters, packed alike."""
     vector, step = lanes(U), U.shape[1]
-    Kp = rounded(columns, vector)
-    block = 2 * vector
-    width = min(block, Kp - task * block)
-    taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
-    packed = np.empty(9 * C * Kp, U.dtype)
-    own = packed[task * block * 9 * C : task * block * 9 * C + 9 * C * width]
-    flat = W.reshape(-1)
-    if turned:
-        pack_block(task, flat, 1, columns, 9, C, columns * 9, taps, packed)
-    else:
-        pack_block(task, flat, 1, columns, 9 * C, C, 9, taps, packed)
+    first = task * 2 * vector
+    width = min(2 * vector, Kp - first)
     out = U.reshape(-1)
     for c in range(C):
         for j in range(0, width, vector):
-            source, target = at(own, c * width + j), at(out, task * block * C + c * width + j)
+            source = at(packed, first * 9 * C + c * width + j)
+            target = at(out, first * C + c * width + j)
             if m == 2:
                 filters_2(source, 3 * C * width, C * width, target, 4 * step, step)
             else:
@@ -186,14 +174,18 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
     TH, TW = pieces(OH, m), pieces(OW, m)
     size = _unit_size(N, TH, TW, U.shape[0] * (C + K))
     units, blocks = pieces(N, size[0]) * pieces(TH, size[1]), pieces(K, 2 * vector)
-    if _small(out, C):
+    small, packed = _small(out, C), empty_aligned(9 * C * Kp, W)
+    taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
+    across, down = (9, 9 * K) if turned else (9 * C, 9)  # from column to column, and of depth
+    pack_filters(small, W.reshape(-1), 1, K, across, C, down, taps, packed)
+    if small:
         for task in range(blocks):
-            _transform_filters(task, m, W, turned, C, U)
+            _transform_filters(task, m, packed, C, Kp, U)
         for unit in range(units):
             _forward_unit(unit, size, m, x, U, start, padding, relu, out)
     else:
         for task in prange(blocks):  # each task owns a block of columns of U
-            _transform_filters(np.int64(task), m, W, turned, C, U)
+            _transform_filters(np.int64(task), m, packed, C, Kp, U)
         for unit in prange(units):  # each unit owns its pixels of out
             _forward_unit(np.int64(unit), size, m, x, U, start, padding, relu, out)
 
@@ -206,10 +198,7 @@ def _transform_gradients(m, dout, place, D):  # type: ignore[no-untyped-def]
     image, images, row, rows = place
     TW, vector = pieces(OW, m), lanes(D)
     HS, WS, out = rows * m, TW * m, D.reshape(-1)
-    held = empty_aligned(images * HS * WS * K + vector, D)
-    held[images * HS * WS * K :] = 0
-    own = held[: images * HS * WS * K].reshape((images, HS, WS, K))
-    copy_padded(dout, image, images, row * m, HS, 0, WS, own)
+    held = copy_unit(dout, image, images, row * m, HS, 0, WS)
     for tile in range(tiles):
         i, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
         first = ((i * HS + th * m) * WS + tw * m) * K
