@@ -68,7 +68,7 @@ class Dropout(Layer):
         return dx
 
 
-class Dropout2D(Layer):
+class Dropout2D(Dropout):
     """In training each channel of an image is 0 with probability p, else divided by 1 - p.
 
     p is dropout_ratio. x is (N, C, H, W) (Tompson et al. 2015): neighbouring pixels say the same,
@@ -80,18 +80,6 @@ class Dropout2D(Layer):
     >>> layer.forward(np.ones((1, 3, 1, 2))).tolist()
     [[[[2.0, 2.0]], [[0.0, 0.0]], [[0.0, 0.0]]]]
     """
-
-    config_names = ("dropout_ratio",)
-
-    def __init__(
-        self, dropout_ratio: float = 0.5, *, rng: np.random.Generator | None = None
-    ) -> None:
-        self.dropout_ratio = check_number(dropout_ratio, "dropout_ratio", high=1.0, open_high=True)
-        self.rng = rng
-        self.mask: np.ndarray | None = None  # of the last forward in training
-        self.training = True
-        self._given: tuple[tuple[int, ...], np.dtype[Any]] | None = None  # of the last forward
-        self._dropped = False
 
     def forward(self, x: ArrayLike) -> np.ndarray:
         """x with channels dropped in training, x itself in evaluation."""
