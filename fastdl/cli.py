@@ -112,9 +112,7 @@ def train(
     if threads is not None:
         set_num_threads(threads)
     job = job_from(*asked_options(context, options))
-    if resume and out is None:
-        raise ValueError("--resume needs --out, the folder of the run to go on with.")
-    folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = chosen_folder(out, resume)
     console = Console()
     compiling_note(console)
 
@@ -127,6 +125,13 @@ def train(
         console.print(skipped_table(outcome.skipped))
     console.print(metrics_table(outcome.model, outcome.base, outcome.best, outcome.tested_on))
     console.print(f"Model, metrics and {PAGE} are in {outcome.folder}", soft_wrap=True)
+
+
+def chosen_folder(out: Path | None, resume: bool) -> Path:
+    """The run folder: --out, or by default one named by the time."""
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the folder of the run to go on with.")
+    return out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def asked_options(context: typer.Context, options: Path | None) -> tuple[dict[str, Any], str]:

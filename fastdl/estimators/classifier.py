@@ -195,7 +195,4 @@ class CTRClassifier(TableClassifier):
         """
         from .files import read_classifier
 
-        classifier = cls()
-        for name, value in read_classifier(folder).items():
-            setattr(classifier, name, value)
-        return classifier
+        return cls._with(read_classifier(folder))

@@ -160,7 +160,4 @@ class AdImageClassifier(ImageClassifier):
         """
         from .image_files import read_classifier
 
-        classifier = cls()
-        for name, value in read_classifier(folder).items():
-            setattr(classifier, name, value)
-        return classifier
+        return cls._with(read_classifier(folder))

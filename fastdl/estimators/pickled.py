@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from ..checkpoint import describe, network_arrays, restore
 from .conventions import Estimator
@@ -26,6 +26,14 @@ class HoldsModel(Estimator):
             description, arrays = state["model_"]
             model: Any = restore(description, arrays, "The pickled classifier")
             self.model_ = model
+
+    @classmethod
+    def _with(cls, attributes: dict[str, Any]) -> Self:
+        """An estimator with these parameters and learned attributes."""
+        found = cls()
+        for name, value in attributes.items():
+            setattr(found, name, value)
+        return found
 
     def _forget(self) -> None:
         for name in [n for n in vars(self) if n.endswith("_") or n == "_online"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,7 +75,7 @@ def train_image(
     from rich.console import Console
 
     from .. import set_num_threads
-    from ..cli import asked_options, compiling_note
+    from ..cli import asked_options, chosen_folder, compiling_note
     from ..data.skipped import skipped_table
     from ..options import options_from
     from ..report import class_table, facts_table, image_metrics_table
@@ -87,9 +86,7 @@ def train_image(
     if threads is not None:
         set_num_threads(threads)
     job = options_from(ImageJob, *asked_options(context, options))
-    if resume and out is None:
-        raise ValueError("--resume needs --out, the folder of the run to go on with.")
-    folder = out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = chosen_folder(out, resume)
     console = Console()
     compiling_note(console)
 
