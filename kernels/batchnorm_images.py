@@ -5,8 +5,7 @@ images (Ioffe & Szegedy 2015; the sum before f as in He et al. 2016). Nothing be
 stored for backward, which computes it again. A task owns a block of
 pixels; the blocks' sums are joined in their order.
 
-Several pixels are taken as one long row (see ``long_rows``). Sums over four long rows at a time
-gained nothing; computing the gradient before the activation again for dx was a sixth slower.
+Several pixels are taken as one long row (see ``long_rows``).
 """
 
 from __future__ import annotations
@@ -16,9 +15,11 @@ from numba import prange
 
 from .activation import GELU, NONE, RELU, backward_in_place, forward_in_place
 from .batchnorm import join_moments, join_sums
+from .column_sums import GATED, GRADIENTS, MOMENTS, WIDE, column_sums, padded
 from .dense import pieces
 from .jit import jit
-from .long_rows import fold, repeat, row_length
+from .long_rows import fold, repeat, row_length, strip_length
+from .vectors import lanes
 
 KERNELS = ("batchnorm_images_forward", "batchnorm_images_backward")
 
@@ -35,32 +36,29 @@ def _blocks(M, C):  # type: ignore[no-untyped-def]
 
 @jit(apart=True)
 def _block_moments(x, mean, square):  # type: ignore[no-untyped-def]
-    """Mean and sum of squared deviations (C,) of a block of pixels (n,)."""
-    C = mean.size
-    L, real = row_length(C), mean.dtype.type
-    share = real(C / x.size)
-    scratch = np.zeros((4, L), mean.dtype)
-    total, middle, rest, squares = scratch[0], scratch[1], scratch[2], scratch[3]
-    for start in range(0, x.size, L):
-        row = x[start : min(start + L, x.size)]
-        for j in range(row.size):
-            total[j] += row[j]
-    fold(total, C, mean)
+    """Mean and sum of squared deviations (C,) of a block of pixels (n,), in one pass over it.
+
+    The deviations are those from the mean of its first pixels. These are at least a sixteenth of
+    the block, so that its variance is at least so much of the shift's square, and no more than a
+    few bits cancel (Chan, Golub & LeVeque 1983).
+    """
+    C, real = mean.size, mean.dtype.type
+    L = strip_length(C, WIDE * lanes(x))
+    channel, sums = np.zeros((3, padded(L, x)), x.dtype), np.zeros((2, padded(L, x)), x.dtype)
+    some = x[: max(x.size // (16 * C), 1) * C]
+    column_sums(MOMENTS, some, some, L, channel, sums)
+    fold(sums[0, :L], C, mean)
     for j in range(C):
-        mean[j] *= share
-    repeat(mean, middle)
-    for start in range(0, x.size, L):
-        row = x[start : min(start + L, x.size)]
-        for j in range(row.size):
-            deviation = row[j] - middle[j]
-            rest[j] += deviation
-            squares[j] += deviation * deviation
-    # what the first sum rounded off: see batchnorm
-    fold(rest, C, total)
-    fold(squares, C, square)
+        mean[j] *= real(C / some.size)
+    repeat(mean, channel[0, :L])
+    sums[...] = 0
+    column_sums(MOMENTS, x, x, L, channel, sums)
+    rest, share = np.empty(C, mean.dtype), real(C / x.size)
+    fold(sums[0, :L], C, rest)
+    fold(sums[1, :L], C, square)
     for j in range(C):
-        square[j] -= total[j] * total[j] * share
-        mean[j] += total[j] * share
+        square[j] -= rest[j] * rest[j] * share
+        mean[j] += rest[j] * share
 
 
 @jit(apart=True)
@@ -75,9 +73,9 @@ def _before_activation(x, middle, scale, shift, shortcut, out):  # type: ignore[
 
 
 @jit(apart=True)
-def _forward_block(kind, slope, x, shortcut, channel, out):  # type: ignore[no-untyped-def]
-    """out (n,) of a block of pixels; channel (3, L) is mean, scale and shift along a long row."""
-    L = channel.shape[1]
+def _forward_block(kind, slope, C, x, shortcut, channel, out):  # type: ignore[no-untyped-def]
+    """out (n,) of a block of pixels; channel (3, L + a vector) as ``_channels`` gives it."""
+    L = row_length(C)
     middle, scale, shift = channel[0], channel[1], channel[2]
     for start in range(0, x.size, L):
         stop = min(start + L, x.size)
@@ -93,15 +91,19 @@ def _forward_block(kind, slope, x, shortcut, channel, out):  # type: ignore[no-u
 
 @jit(apart=True)
 def _channels(gamma, beta, epsilon, mean, var, channel):  # type: ignore[no-untyped-def]
-    """channel (3, L): mean, gamma / sqrt(var + epsilon) and beta along a long row."""
+    """channel (3, L + a vector): mean, gamma / sqrt(var + epsilon), beta along a long row."""
     C = gamma.size
+    L = row_length(C)
     scale = np.empty(C, var.dtype)
     small = var.dtype.type(epsilon)
     for j in range(C):
         scale[j] = gamma[j] / np.sqrt(var[j] + small)
-    repeat(mean, channel[0])
-    repeat(scale, channel[1])
-    repeat(beta, channel[2])
+    repeat(mean, channel[0, :L])
+    channel[0, L:] = 0
+    repeat(scale, channel[1, :L])
+    channel[1, L:] = 0
+    repeat(beta, channel[2, :L])
+    channel[2, L:] = 0
 
 
 @jit(parallel=True)
@@ -116,7 +118,7 @@ def batchnorm_images_forward(
     blocks = _blocks(M, C)
     flat, extra, result = x.reshape(x.size), shortcut.reshape(shortcut.size), out.reshape(x.size)
     sums = np.empty((2, blocks if training else 0, C), var.dtype)
-    channel = np.empty((3, row_length(C)), var.dtype)
+    channel = np.empty((3, padded(row_length(C), x)), var.dtype)
     if training:
         if x.size < SMALL:
             for block in range(blocks):
@@ -129,15 +131,15 @@ def batchnorm_images_forward(
         join_moments(M, sums[0], sums[1], mean, var)
     _channels(gamma, beta, epsilon, mean, var, channel)
     if x.size < SMALL:
-        _forward_block(kind, slope, flat, extra, channel, result)
+        _forward_block(kind, slope, C, flat, extra, channel, result)
     else:
         for block in prange(blocks):  # each task owns a block of out
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
-            _forward_block(kind, slope, flat[own], extra[own], channel, result[own])
+            _forward_block(kind, slope, C, flat[own], extra[own], channel, result[own])
 
 
 @jit(apart=True)
-def _through_activation(kind, slope, saved, shortcut, dout, channel, d):  # type: ignore[no-untyped-def]
+def _through_activation(kind, slope, C, saved, shortcut, dout, channel, d):  # type: ignore[no-untyped-def]
     """d (n,) = the gradient before the activation, for a long row.
 
     saved is out, or x for GELU, whose input is computed again.
@@ -151,7 +153,7 @@ def _through_activation(kind, slope, saved, shortcut, dout, channel, d):  # type
         d[j] = dout[j]
     if kind == GELU:
         z = np.empty(d.size, d.dtype)
-        _forward_block(NONE, slope, saved, shortcut, channel, z)
+        _forward_block(NONE, slope, C, saved, shortcut, channel, z)
         backward_in_place(kind, slope, z, d)
     else:
         backward_in_place(kind, slope, saved, d)
@@ -159,38 +161,49 @@ def _through_activation(kind, slope, saved, shortcut, dout, channel, d):  # type
 
 @jit(apart=True)
 def _block_sums(kind, slope, x, saved, shortcut, dout, channel, before, dgamma, dbeta):  # type: ignore[no-untyped-def]
-    """Sums (C,) of d (x - mean) and of d over a block, where d is dout or written to before."""
-    L = channel.shape[1]
-    middle, scratch = channel[0], np.zeros((2, L), dgamma.dtype)
-    products, sums = scratch[0], scratch[1]
-    for start in range(0, x.size, L):
-        own = slice(start, min(start + L, x.size))
-        row, d = x[own], dout[own]
-        if kind != NONE:
-            d = before[own]
-            _through_activation(kind, slope, saved[own], shortcut[own], dout[own], channel, d)
-        for j in range(row.size):
-            products[j] += d[j] * (row[j] - middle[j])
-        for j in range(row.size):
-            sums[j] += d[j]
-    fold(products, dgamma.size, dgamma)
-    fold(sums, dbeta.size, dbeta)
+    """Sums (C,) of d (x - mean) and of d over a block, where d is dout or written to before.
+
+    before is empty where d need not be kept: without an activation, or if x tells where it is 0.
+    """
+    C = dgamma.size
+    L = strip_length(C, WIDE * lanes(x))
+    sums = np.zeros((2, padded(L, x)), x.dtype)
+    if before.size == 0:
+        column_sums(GATED if kind == RELU else GRADIENTS, x, dout, L, channel, sums)
+    else:
+        length = row_length(C)
+        for start in range(0, x.size, length):
+            own = slice(start, min(start + length, x.size))
+            _through_activation(
+                kind, slope, C, saved[own], shortcut[own], dout[own], channel, before[own]
+            )
+        column_sums(GRADIENTS, x, before, L, channel, sums)
+    fold(sums[1, :L], C, dgamma)
+    fold(sums[0, :L], C, dbeta)
 
 
 @jit(apart=True)
-def _dx_block(in_place, x, d, channel, factors, dx):  # type: ignore[no-untyped-def]
+def _dx_block(gated, in_place, x, d, channel, factors, dx):  # type: ignore[no-untyped-def]
     """dx = scale d - a (x - mean) - b by channel; factors (2, L) is a and b along a long row.
 
-    d is dx itself where in_place: read and written through one name, or it would not vectorise.
+    gated: d is 0 where ReLU's input was not above 0. Where in_place, d is dx itself: read and
+    written through one name, or it would not vectorise.
     """
-    L = channel.shape[1]
-    middle, scale, a, b = channel[0], channel[1], factors[0], factors[1]
+    L = factors.shape[1]
+    middle, scale, shift, a, b = channel[0], channel[1], channel[2], factors[0], factors[1]
+    zero = dx.dtype.type(0)
     for start in range(0, x.size, L):
         stop = min(start + L, x.size)
         row, result = x[start:stop], dx[start:stop]
         if in_place:
             for j in range(row.size):
                 result[j] = result[j] * scale[j] - (row[j] - middle[j]) * a[j] - b[j]
+        elif gated:
+            own = d[start:stop]
+            for j in range(row.size):
+                deviation = row[j] - middle[j]
+                given = zero if deviation * scale[j] + shift[j] <= zero else own[j]
+                result[j] = given * scale[j] - deviation * a[j] - b[j]
         else:
             own = d[start:stop]
             for j in range(row.size):
@@ -220,40 +233,44 @@ def batchnorm_images_backward(
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """x, saved, dout, dx (M, C), the others (C,); training goes through mean and variance.
 
-    saved is out, for GELU and no activation x. dshortcut is (M, C), or (0, C) for none; shortcut
-    is read for GELU only. Without an activation dshortcut would be dout: it is (0, C) then.
+    saved is out, for GELU, no activation, and ReLU without a shortcut x. dshortcut is (M, C), or
+    (0, C) for none; shortcut is read for GELU only. Without an activation dshortcut would be dout:
+    it is (0, C) then.
     """
     M, C = x.shape
     blocks = _blocks(M, C)
     flat, kept, extra = x.reshape(x.size), saved.reshape(x.size), shortcut.reshape(shortcut.size)
     d, result = dout.reshape(x.size), dx.reshape(x.size)
-    # the gradient before the activation: the shortcut's own, or kept in dx until its turn comes
-    before = dshortcut.reshape(dshortcut.size) if dshortcut.size else result
-    in_place = kind != NONE and dshortcut.size == 0
-    after = d if kind == NONE else before
+    # the gradient before the activation: the shortcut's own, or kept in dx until its turn comes;
+    # ReLU's is found twice, as its input follows from x
+    joined, gated = dshortcut.size > 0, kind == RELU and dshortcut.size == 0
+    in_place = kind != NONE and not joined and not gated
+    before = dshortcut.reshape(dshortcut.size) if joined else result
+    after = before if joined or in_place else d
+    kept_rows = joined or in_place
     sums, L = np.empty((2, blocks, C), var.dtype), row_length(C)
-    channel, factors = np.empty((3, L), var.dtype), np.empty((2, L), var.dtype)
+    channel, factors = np.empty((3, padded(L, x)), var.dtype), np.empty((2, L), var.dtype)
     _channels(gamma, beta, epsilon, mean, var, channel)
     if x.size < SMALL:
         for block in range(blocks):
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
-                kind, slope, flat[own], kept[own], extra[own], d[own], channel, before[own],
-                sums[0, block], sums[1, block],
+                kind, slope, flat[own], kept[own], extra[own], d[own], channel,
+                before[own if kept_rows else slice(0, 0)], sums[0, block], sums[1, block],
             )  # fmt: skip
     else:
         for block in prange(blocks):  # each task owns a block of before and of the sums
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
-                kind, slope, flat[own], kept[own], extra[own], d[own], channel, before[own],
-                sums[0, block], sums[1, block],
+                kind, slope, flat[own], kept[own], extra[own], d[own], channel,
+                before[own if kept_rows else slice(0, 0)], sums[0, block], sums[1, block],
             )  # fmt: skip
     join_sums(sums[0], dgamma)
     join_sums(sums[1], dbeta)
     _factors(training, M, dgamma, dbeta, epsilon, var, channel[1], factors)
     if x.size < SMALL:
-        _dx_block(in_place, flat, after, channel, factors, result)
+        _dx_block(gated, in_place, flat, after, channel, factors, result)
     else:
         for block in prange(blocks):  # each task owns a block of dx
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
-            _dx_block(in_place, flat[own], after[own], channel, factors, result[own])
+            _dx_block(gated, in_place, flat[own], after[own], channel, factors, result[own])

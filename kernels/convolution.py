@@ -10,8 +10,9 @@ import numpy as np
 from numba import prange
 
 from .dense import SMALL, pieces
-from .jit import jit
+from .jit import jit, set_task_size
 from .patches import (
+    block_width,
     column_block,
     empty_aligned,
     extent_of,
@@ -22,10 +23,10 @@ from .patches import (
     pack_filters,
     product,
     rounded,
+    table_size,
     unit_place,
     unit_size,
 )
-from .tile import ROWS
 from .vectors import lanes
 
 KERNELS = ("conv2d_forward",)
@@ -39,17 +40,17 @@ def _forward_unit(
     C, Kg = x.shape[3], K // groups
     place = unit_place(unit, size[0], size[1], N, OH)
     image, images, row, rows = place
-    source, first, HS = input_unit(x, place, OW, stride, padding, extent, direct)
+    source, first, HS = input_unit(x, C, place, OW, stride, padding, extent, direct)
     WS = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
-    most = rounded(images * rows * OW, ROWS) + ROWS
+    most = table_size(images * rows * OW)
     pixels, places = np.empty(most, np.int64), np.empty(most, np.int64)
     n = fill_places(pixels, 0, images, HS * WS * C, rows, stride[0] * WS * C, OW, stride[1] * C)
     fill_places(places, 0, images, OH * OW * K, rows, OW * K, OW, K)
     target, result, vector = (image * OH + row) * OW * K, out.reshape(-1), lanes(out)
-    Kp = rounded(Kg, vector)
+    Kp, block = rounded(Kg, vector), block_width(Kg, each, vector)
     for g in range(groups):
-        for k in range(0, Kg, 2 * vector):
-            columns, width = column_block(k, Kg, vector)
+        for k in range(0, Kg, block):
+            columns, width = column_block(k, block, Kg, vector)
             product(
                 source, first + (k if each else g * (C // groups)), pixels, n, steps, packed,
                 (g * Kp + k) * steps.size, width, start[g * Kp + k :], False,
@@ -70,20 +71,22 @@ def conv2d_forward(x, W, b, stride, padding, dilation, groups, relu, out):  # ty
     taps, steps = np.arange(T), np.empty(T * Cg, np.int64)
     width = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
     filter_steps(taps, KW, dilation, width, C, Cg, steps)
-    Kp = rounded(Kg, lanes(out))
+    Kp, block = rounded(Kg, lanes(out)), block_width(Kg, each, lanes(out))
     packed = empty_aligned(G * Kp * T * Cg, W)
-    start = np.zeros(G * Kp + 2 * lanes(out), W.dtype)
+    start = np.zeros(G * Kp + lanes(out), W.dtype)
     for k in range(b.size):
         start[k // Kg * Kp + k % Kg] = b[k]
     size = unit_size(N, OH, OW, C * stride[0] * stride[1])
     units = pieces(N, size[0]) * pieces(OH, size[1])
     small = N * OH * OW * W.size < SMALL
-    pack_filters(small, W.reshape(-1), G, Kg, Cg * T, Cg, T, taps, packed)
+    pack_filters(small, block, W.reshape(-1), G, Kg, Cg * T, Cg, T, taps, packed)
     if small:
         for unit in range(units):
             _forward_unit(unit, size, x, packed, start, steps, stride, padding, extent, G, each,
                           direct, relu, out)  # fmt: skip
     else:
+        before = set_task_size(1)  # a thread that is held up leaves its units to the others
         for unit in prange(units):  # each unit owns its pixels of out
             _forward_unit(np.int64(unit), size, x, packed, start, steps, stride, padding, extent,
                           G, each, direct, relu, out)  # fmt: skip
+        set_task_size(before)

@@ -10,8 +10,9 @@ import numpy as np
 from numba import prange
 
 from .dense import SMALL, pieces
-from .jit import jit
+from .jit import jit, set_task_size
 from .patches import (
+    block_width,
     column_block,
     copy_unit,
     empty_aligned,
@@ -19,10 +20,11 @@ from .patches import (
     pack_filters,
     product,
     rounded,
+    table_size,
     unit_place,
     unit_size,
 )
-from .tile import ROWS
+from .tile import WIDE
 from .vectors import lanes
 
 KERNELS = ("conv2d_backward_data",)
@@ -68,11 +70,12 @@ def _backward_unit(
     if not direct:
         HS, WS = rows + reach[0], QW + reach[1]
         top = low + row - reach[0]
-        source, first = copy_unit(dout, image, images, top, HS, left - reach[1], WS), 0
-    most = rounded(images * rows * QW, ROWS) + ROWS
+        source, first = copy_unit(dout, K, image, images, top, HS, left - reach[1], WS), 0
+    most = table_size(images * rows * QW)
     pixels, places = np.empty(most, np.int64), np.empty(most, np.int64)
     result, vector = dx.reshape(-1), lanes(dx)
-    Cp, start = rounded(Cg, vector), np.zeros(2 * vector, dx.dtype)
+    Cp, start = rounded(Cg, vector), np.zeros(WIDE * vector, dx.dtype)
+    block = block_width(Cg, each, vector)
     depth = 1 if each else Kg
     for phase in range(starts.size - 1):
         ph, pw = phase // stride[1], phase % stride[1]
@@ -98,8 +101,8 @@ def _backward_unit(
         for g in range(groups):
             # a phase's filters of all groups lie together, see conv2d_backward_data
             filters = (starts[phase] * groups + taps * g) * Cp * depth
-            for c in range(0, Cg, 2 * vector):
-                columns, width = column_block(c, Cg, vector)
+            for c in range(0, Cg, block):
+                columns, width = column_block(c, block, Cg, vector)
                 product(
                     source, first + (c if each else g * Kg), pixels, n, own, packed,
                     filters + c * own.size, width, start, False, False, result,
@@ -131,6 +134,7 @@ def conv2d_backward_data(W, dout, stride, padding, dilation, groups, dx):  # typ
         for k in range(Kg):
             steps[t * Kg + k] = (h * WS + w) * K + k
     Cp, flat = rounded(Cg, lanes(dx)), W.reshape(-1)
+    block = block_width(Cg, each, lanes(dx))
     packed = empty_aligned(G * Cp * T * Kg, W)
     size = unit_size(N, QH, QW, K)
     units = pieces(N, size[0]) * pieces(QH, size[1])
@@ -138,12 +142,14 @@ def conv2d_backward_data(W, dout, stride, padding, dilation, groups, dx):  # typ
     for phase in range(starts.size - 1):
         own = taps[starts[phase] : starts[phase + 1]]
         part = packed[starts[phase] * G * Cp * Kg : starts[phase + 1] * G * Cp * Kg]
-        pack_filters(small, flat, G, Cg, T, Kg, W.shape[1] * T, own, part)
+        pack_filters(small, block, flat, G, Cg, T, Kg, W.shape[1] * T, own, part)
     if small:
         for unit in range(units):
             _backward_unit(unit, size, packed, starts, steps, dout, stride, padding, reach, G,
                            each, direct, dx)  # fmt: skip
     else:
+        before = set_task_size(1)
         for unit in prange(units):  # each unit owns its pixels of dx
             _backward_unit(np.int64(unit), size, packed, starts, steps, dout, stride, padding,
                            reach, G, each, direct, dx)  # fmt: skip
+        set_task_size(before)

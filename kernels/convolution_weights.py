@@ -12,17 +12,20 @@ from numba import prange
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .patches import (
+    block_width,
+    empty_aligned,
     extent_of,
     fill_places,
     filter_steps,
     input_unit,
     is_direct,
+    pixel_step,
     product,
     rounded,
+    table_size,
     unit_place,
     unit_size,
 )
-from .tile import ROWS
 from .vectors import lanes
 
 KERNELS = ("conv2d_backward_weights",)
@@ -56,8 +59,17 @@ def add_pixels(x, first, n, wide, sums, add):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
+def _copy_columns(x, first, step, n, width, out):  # type: ignore[no-untyped-def]
+    """out (n, width) = some columns of n pixels of the flat x."""
+    for i in range(n):
+        row, to = x[first + i * step : first + i * step + width], out[i * width : (i + 1) * width]
+        for k in range(width):
+            to[k] = row[k]
+
+
+@jit(apart=True)
 def _weights_task(
-    task, cut, size, x, dout, steps, stride, padding, extent, each, direct, sums, bias_sums
+    task, cut, size, step, x, dout, steps, stride, padding, extent, each, direct, sums, bias_sums
 ):  # type: ignore[no-untyped-def]
     """One chunk's sums of dW, for some blocks of columns; sums (chunks, G, T C / G, Kp)."""
     chunks, parts = cut
@@ -67,26 +79,31 @@ def _weights_task(
     C, Kg = x.shape[3], K // groups
     WS = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
     units = pieces(N, size[0]) * pieces(OH, size[1])
-    pixels = np.empty(size[0] * size[1] * OW + 2 * ROWS, np.int64)
+    pixels = np.empty(table_size(size[0] * size[1] * OW), np.int64)
     places = np.empty(steps.size, np.int64)
     for i in range(steps.size):
         places[i] = i * Kp
     result, vector = sums.reshape(-1), lanes(sums)
-    block = 2 * vector
+    block = block_width(Kg, each, vector)
     blocks = pieces(Kg, block)
     total, start = groups * blocks, np.zeros(block, sums.dtype)
+    # rows of dout at multiples of 512 bytes would push each other out of the first-level cache
+    copied = K * dout.itemsize % 512 == 0 and n_steps >= 64
+    strip = empty_aligned(NEAR * block if copied else 0, sums)
     wide = np.empty(K * pieces(64, K), sums.dtype)
     first_unit, last_unit = units * chunk // chunks, units * (chunk + 1) // chunks
     for unit in range(first_unit, last_unit):
         place = unit_place(unit, size[0], size[1], N, OH)
         image, images, row, rows = place
-        source, first, HS = input_unit(x, place, OW, stride, padding, extent, direct)
-        n = fill_places(pixels, 0, images, HS * WS * C, rows, stride[0] * WS * C, OW, stride[1] * C)
+        source, first, HS = input_unit(x, step, place, OW, stride, padding, extent, direct)
+        n = fill_places(
+            pixels, 0, images, HS * WS * step, rows, stride[0] * WS * step, OW, stride[1] * step
+        )
         d, d0 = dout.reshape(-1), (image * OH + row) * OW * K
         if part == 0 and bias_sums.size:
             add_pixels(d, d0, n, wide, bias_sums[chunk], unit > first_unit)
         # the tile reads whole vectors: the last columns' reach over the unit, and here over dout
-        if d0 + n * K + rounded(Kg, vector) - Kg > d.size:
+        if not copied and d0 + n * K + rounded(Kg, vector) - Kg > d.size:
             held = np.empty(n * K + block, d.dtype)
             for i in range(n * K):
                 held[i] = d[d0 + i]
@@ -96,10 +113,14 @@ def _weights_task(
             own, add = pixels[p : min(p + NEAR, n)], unit > first_unit or p > 0
             for j in range(total * part // parts, total * (part + 1) // parts):
                 g, k = j // blocks, j % blocks * block
+                columns, right, at_right, apart = min(block, Kp - k), d, d0 + p * K + g * Kg + k, K
+                if copied:
+                    _copy_columns(d, at_right, K, own.size, columns, strip)
+                    right, at_right, apart = strip, 0, columns
                 product(
-                    source, first + (k if each else g * (C // groups)), steps, n_steps, own, d,
-                    d0 + p * K + g * Kg + k, K, start, add, False, result,
-                    (chunk * groups + g) * n_steps * Kp + k, places, min(block, Kp - k), each,
+                    source, first + (k if each else g * (C // groups)), steps, n_steps, own, right,
+                    at_right, apart, start, add, False, result,
+                    (chunk * groups + g) * n_steps * Kp + k, places, columns, each,
                 )  # fmt: skip
 
 
@@ -152,27 +173,28 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     each = groups == C and groups == K  # one filter for each channel: a product by elements
     G = 1 if each else groups
     Kg = K // G
-    direct = is_direct(x, OH, OW, stride, padding, extent, each)
+    step = pixel_step(x)
+    direct = is_direct(x, OH, OW, stride, padding, extent, each) and step == C
     n_steps, vector = T * Cg, lanes(dW)
-    steps = np.zeros(rounded(n_steps, ROWS) + ROWS, np.int64)
+    steps = np.zeros(table_size(n_steps), np.int64)
     width = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
-    filter_steps(np.arange(T), KW, dilation, width, C, Cg, steps)
+    filter_steps(np.arange(T), KW, dilation, width, step, Cg, steps)
     Kp = rounded(Kg, vector)
     size = unit_size(N, OH, OW, C * stride[0] * stride[1])
     units = pieces(N, size[0]) * pieces(OH, size[1])
     chunks = max(1, min(units, CHUNKS, PARTIAL // (G * n_steps * Kp)))
-    parts = max(1, min(G * pieces(Kg, 2 * vector), PARTS // chunks))
+    parts = max(1, min(G * pieces(Kg, block_width(Kg, each, vector)), PARTS // chunks))
     sums = np.empty((chunks, G, n_steps, Kp), dW.dtype)
     bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
     cut, small = (chunks, parts), N * OH * OW * dW.size < SMALL
     if small:
         for task in range(chunks * parts):
-            _weights_task(task, cut, size, x, dout, steps, stride, padding, extent, each, direct,
-                          sums, bias_sums)  # fmt: skip
+            _weights_task(task, cut, size, step, x, dout, steps, stride, padding, extent, each,
+                          direct, sums, bias_sums)  # fmt: skip
     else:
         before = set_task_size(1)
         for task in prange(chunks * parts):  # each task owns a chunk's sums of some columns
-            _weights_task(np.int64(task), cut, size, x, dout, steps, stride, padding, extent, each,
-                          direct, sums, bias_sums)  # fmt: skip
+            _weights_task(np.int64(task), cut, size, step, x, dout, steps, stride, padding, extent,
+                          each, direct, sums, bias_sums)  # fmt: skip
         set_task_size(before)
     join_chunks(small, sums, bias_sums, dW, db)

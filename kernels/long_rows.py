@@ -16,6 +16,15 @@ def row_length(C):  # type: ignore[no-untyped-def]
     return max(ROW // C, 1) * C
 
 
+@jit(inline=True)
+def strip_length(C, whole):  # type: ignore[no-untyped-def]
+    """Length of the shortest row of whole pixels that ``whole`` divides, or else of a long row."""
+    length = C
+    while length % whole and length + C <= ROW:
+        length += C
+    return row_length(C) if length % whole else length
+
+
 @jit(apart=True)
 def fold(row, C, total):  # type: ignore[no-untyped-def]
     """total (C,) = the sum of a long row's pixels."""

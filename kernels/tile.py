@@ -2,12 +2,14 @@
 
 out[places[i] + j] = start[j] + sum over k of a[rows[i] + steps[k]] b[k, j]
 
-for ROWS rows i and one or two vectors of columns j. The two tables say where the numbers of ``a``
+for ROWS rows i and one to WIDE vectors of columns j. The two tables say where the numbers of ``a``
 lie, so that any patches of an image serve as a matrix without being copied: a row is an output
 pixel and a step one place of a filter, or the other way round for the gradient of the filters. That
 is the indirect convolution of Dukhan (2019) with a second table.
 LLVM would not keep such a tile in registers by itself; written in vectors it runs at 95 to 100 % of
-what the multipliers give (Zen 4), from 9 steps on.
+what the multipliers give, from 9 steps on. The more columns, the fewer loads a multiplication
+takes: on cores with two multipliers, whose loads are what limits, 6 x 4 gives a tenth more than
+8 x 2 (Sapphire Rapids).
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from numba.extending import intrinsic
 from .jit import numba_is_compiling
 from .vectors import I64, REGISTERS, Vectors
 
-ROWS = 8 if REGISTERS == 32 else 4  # with 14, LLVM spills registers: half the speed
+ROWS = 8 if REGISTERS == 32 else 4  # with 12, LLVM spills registers: a quarter of the speed
+WIDE = 4 if REGISTERS == 32 else 3  # vectors of columns at most
+FLAT = 6 if REGISTERS == 32 else ROWS  # rows of a tile of WIDE vectors
 
 
 def _plain(vectors: int, each: bool, height: int = ROWS) -> Any:
@@ -54,7 +58,7 @@ def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
         a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns = values
         v = Vectors(builder, context.get_data_type(signature.args[0].dtype))
         sources = [builder.gep(a, [row]) for row in _numbers(builder, rows, height)]
-        for row in _numbers(builder, builder.gep(rows, [ir.Constant(I64, height)]), ROWS):
+        for row in _numbers(builder, builder.gep(rows, [ir.Constant(I64, height)]), height):
             v.prefetch(builder.gep(a, [row]))  # the next tile's
         targets = [builder.gep(out, [place]) for place in _numbers(builder, places, height)]
         is_row = [builder.icmp_signed("<", ir.Constant(I64, i), valid) for i in range(height)]
@@ -123,8 +127,8 @@ def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
 
 
 _make = _compiled if numba_is_compiling() else _plain
-tile_two = _make(2, False)
-tile_one = _make(1, False)
+tile_one, tile_two, tile_three = (_make(vectors, False) for vectors in (1, 2, 3))
+tile_four = _make(4, False, FLAT)  # where there are registers for it
 # a is a vector too: out[places[i] + j] = sum over k of a[rows[i] + steps[k] + j] b[k, j]
 tile_each, tile_each_two = _make(1, True), _make(2, True)
 # a row more: the nine places of a filter at once, for the gradient of depthwise filters

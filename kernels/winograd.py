@@ -17,15 +17,17 @@ from .convolution_weights import add_pixels, join_chunks
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .patches import (
+    block_width,
     copy_unit,
     cut_into_units,
     empty_aligned,
     pack_filters,
     product,
     rounded,
+    table_size,
     unit_place,
 )
-from .tile import ROWS
+from .tile import WIDE
 from .vectors import at, lanes
 from .winograd_transforms import (
     dfilters_2,
@@ -66,7 +68,7 @@ def _input_of_tiles(x, place, m, TW, padding):  # type: ignore[no-untyped-def]
     """The unit's input with padding up to whole tiles, flat, and room behind its end to read."""
     image, images, row, rows = place
     top, left = row * m - padding[0], -padding[1]
-    return copy_unit(x, image, images, top, rows * m + 2, left, TW * m + 2)
+    return copy_unit(x, x.shape[3], image, images, top, rows * m + 2, left, TW * m + 2)
 
 
 @jit(apart=True)
@@ -113,12 +115,13 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
     place = unit_place(unit, size[0], size[1], N, pieces(OH, m))
     images, rows = place[1], place[3]
     tiles, vector, places = images * rows * TW, lanes(out), (m + 2) * (m + 2)
-    Cs, Ks, Kp, block = spaced(C, vector), spaced(K, vector), rounded(K, vector), 2 * vector
+    Cs, Ks, Kp = spaced(C, vector), spaced(K, vector), rounded(K, vector)
+    block = block_width(K, False, vector)
     V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
     M = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
     held = _input_of_tiles(x, place, m, TW, padding)
     _transform_inputs(m, held, images, rows, TW, C, V)
-    most = rounded(tiles, ROWS) + ROWS
+    most = table_size(tiles)
     sources, targets = np.zeros(most, np.int64), np.zeros(most, np.int64)
     for tile in range(tiles):
         sources[tile], targets[tile] = tile * places * Cs, tile * places * Ks
@@ -138,8 +141,9 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
 def _transform_filters(task, m, packed, C, Kp, U):  # type: ignore[no-untyped-def]
     """One block of columns of U (a^2, C Kp in blocks) = G g G^T of the filters, packed alike."""
     vector, step = lanes(U), U.shape[1]
-    first = task * 2 * vector
-    width = min(2 * vector, Kp - first)
+    block = block_width(Kp, False, vector)
+    first = task * block
+    width = min(block, Kp - first)
     out = U.reshape(-1)
     for c in range(C):
         for j in range(0, width, vector):
@@ -173,11 +177,12 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
         start[k] = b[k]
     TH, TW = pieces(OH, m), pieces(OW, m)
     size = _unit_size(N, TH, TW, U.shape[0] * (C + K))
-    units, blocks = pieces(N, size[0]) * pieces(TH, size[1]), pieces(K, 2 * vector)
+    units, block = pieces(N, size[0]) * pieces(TH, size[1]), block_width(K, False, vector)
+    blocks = pieces(K, block)
     small, packed = _small(out, C), empty_aligned(9 * C * Kp, W)
     taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
     across, down = (9, 9 * K) if turned else (9 * C, 9)  # from column to column, and of depth
-    pack_filters(small, W.reshape(-1), 1, K, across, C, down, taps, packed)
+    pack_filters(small, block, W.reshape(-1), 1, K, across, C, down, taps, packed)
     if small:
         for task in range(blocks):
             _transform_filters(task, m, packed, C, Kp, U)
@@ -186,8 +191,10 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
     else:
         for task in prange(blocks):  # each task owns a block of columns of U
             _transform_filters(np.int64(task), m, packed, C, Kp, U)
+        before = set_task_size(1)
         for unit in prange(units):  # each unit owns its pixels of out
             _forward_unit(np.int64(unit), size, m, x, U, start, padding, relu, out)
+        set_task_size(before)
 
 
 @jit(apart=True)
@@ -198,7 +205,7 @@ def _transform_gradients(m, dout, place, D):  # type: ignore[no-untyped-def]
     image, images, row, rows = place
     TW, vector = pieces(OW, m), lanes(D)
     HS, WS, out = rows * m, TW * m, D.reshape(-1)
-    held = copy_unit(dout, image, images, row * m, HS, 0, WS)
+    held = copy_unit(dout, K, image, images, row * m, HS, 0, WS)
     for tile in range(tiles):
         i, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
         first = ((i * HS + th * m) * WS + tw * m) * K
@@ -217,17 +224,18 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
     N, OH, OW, K = dout.shape
     C, TH, TW = x.shape[3], pieces(OH, m), pieces(OW, m)
     vector, places = lanes(dout), (m + 2) * (m + 2)
-    Kp, Cs, Ks, block = filters.shape[3], spaced(C, vector), spaced(K, vector), 2 * vector
+    Kp, Cs, Ks = filters.shape[3], spaced(C, vector), spaced(K, vector)
     chunk, start = task % chunks, task // chunks * width
     width = min(width, Kp - start)
+    block = block_width(width, False, vector)
     Ws = spaced(width, vector)
     sums = empty_aligned(places * (C * Ws + vector), dout)
     step = C * Ws + vector * (1 - C * Ws // vector % 2)
-    rows_of = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
-    targets = np.zeros(rounded(C, ROWS) + ROWS, np.int64)
+    rows_of = np.zeros(table_size(C), np.int64)
+    targets = np.zeros(table_size(C), np.int64)
     for c in range(C):
         rows_of[c], targets[c] = c, c * Ws
-    zero, wide = np.zeros(block, dout.dtype), np.empty(K * pieces(64, K), dout.dtype)
+    zero, wide = np.zeros(WIDE * vector, dout.dtype), np.empty(K * pieces(64, K), dout.dtype)
     units = pieces(N, size[0]) * pieces(TH, size[1])
     first = units * chunk // chunks
     for unit in range(first, units * (chunk + 1) // chunks):

@@ -46,8 +46,10 @@ def backward_case(M, C, kind, training, with_shortcut, rng):
     _, _, slope, x, shortcut, gamma, beta, epsilon, mean, var, _ = arguments
     out = np.empty_like(x)
     both(NAME, "batchnorm_images_forward")[1](*arguments[:-1], out)
-    saved = x if kind in (GELU, NONE) else out
+    saved = x if kind in (GELU, NONE) or (kind == RELU and not with_shortcut) else out
     dout = rng.standard_normal((M, C)).astype("float32")
+    if not with_shortcut:  # ReLU's input is computed again: by the last bits it is above 0 or not
+        dout[np.abs(gamma * (x - mean) / np.sqrt(var + epsilon) + beta) < 1e-4] = 0
     dshortcut = dout if with_shortcut and kind != NONE else dout[:0]
     return (training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, dout,
             dshortcut, gamma, gamma), [12, 13, 14, 15]  # fmt: skip
@@ -87,6 +89,17 @@ def test_float32_statistics_far_from_zero(M, rng):
     np.testing.assert_allclose(var, exact.var(axis=0), rtol=2e-5)
     expected = (exact - exact.mean(axis=0)) / np.sqrt(exact.var(axis=0) + 1e-5)
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=2e-3)
+
+
+def test_float32_variance_where_the_first_pixels_are_far_from_the_others(rng):
+    x = (1e3 + rng.standard_normal((70_000, 3))).astype(np.float32)
+    x[::512], x[: 1 << 13] = 0, -1e3
+    mean, var, gamma, beta = (np.full(3, value, np.float32) for value in (1, 1, 1, 0))
+    forward = both(NAME, "batchnorm_images_forward")[0]
+    forward(True, NONE, 0.1, x, x[:0], gamma, beta, 1e-5, mean, var, np.empty_like(x))
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(var, exact.var(axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

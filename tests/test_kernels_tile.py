@@ -6,7 +6,17 @@ import numba
 import numpy as np
 import pytest
 from fastdl.kernels import jit
-from fastdl.kernels.tile import ROWS, _plain, tile_each, tile_one, tile_two
+from fastdl.kernels.tile import (
+    FLAT,
+    ROWS,
+    WIDE,
+    _plain,
+    tile_each,
+    tile_four,
+    tile_one,
+    tile_three,
+    tile_two,
+)
 from fastdl.kernels.vectors import BYTES, at, lanes
 from guarded import guarded
 
@@ -26,33 +36,39 @@ def callable_tile(tile):
     return call
 
 
-@pytest.fixture(scope="module", params=["one", "two", "each"])
+TILES = {  # (compiled tile, vectors of columns, rows)
+    "one": (tile_one, 1, ROWS), "two": (tile_two, 2, ROWS), "three": (tile_three, 3, ROWS),
+    "four": (tile_four, 4, FLAT), "each": (tile_each, 1, ROWS),
+}  # fmt: skip
+if WIDE < 4:
+    del TILES["four"]
+
+
+@pytest.fixture(scope="module", params=TILES)
 def tile(request):
-    """(compiled tile, plain tile, vectors of columns, whether ``a`` is a vector too)."""
-    compiled, vectors = {"one": (tile_one, 1), "two": (tile_two, 2), "each": (tile_each, 1)}[
-        request.param
-    ]
+    """(compiled tile, plain tile, vectors of columns, rows, whether ``a`` is a vector too)."""
+    compiled, vectors, height = TILES[request.param]
     each = request.param == "each"
-    return callable_tile(compiled), _plain(vectors, each), vectors, each
+    return callable_tile(compiled), _plain(vectors, each, height), vectors, height, each
 
 
 @pytest.mark.parametrize("add", [False, True])
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 9, 40])
 def test_is_the_plain_tile(tile, add, relu, count, rng):
-    compiled, plain, vectors, each = tile
-    for columns in (1, LANES - 1, LANES, 2 * LANES - 1, 2 * LANES):
+    compiled, plain, vectors, height, each = tile
+    for columns in (1, LANES - 1, LANES, (vectors - 1) * LANES + 1, vectors * LANES):
         if columns > vectors * LANES:
             continue
         width = vectors * LANES
         a = rng.standard_normal(500).astype("float32")
-        rows = rng.integers(0, 200, 2 * ROWS)
+        rows = rng.integers(0, 200, 2 * height)
         steps = rng.integers(0, a.size - 200 - LANES * each, count)
         b = rng.standard_normal(count * (width + 3)).astype("float32")
         start = rng.standard_normal(width).astype("float32")
-        for valid in (1, ROWS - 1, ROWS):
-            places = rng.permutation(ROWS) * width  # no two rows of out overlap
-            before = rng.standard_normal(ROWS * width).astype("float32")
+        for valid in (1, height - 1, height):
+            places = rng.permutation(height) * width  # no two rows of out overlap
+            before = rng.standard_normal(height * width).astype("float32")
             mine, expected = guarded(before), before.copy()
             arguments = rows, steps, guarded(b), width + 3, guarded(start), add, relu
             compiled(guarded(a), *arguments, mine, places, valid, columns)
@@ -65,19 +81,19 @@ def test_is_the_plain_tile(tile, add, relu, count, rng):
 
 
 def test_nan_stays_in_its_row_and_goes_through_relu(tile):
-    compiled, _, vectors, _ = tile
+    compiled, _, vectors, height, _ = tile
     width = vectors * LANES
-    a = np.ones(ROWS * LANES, "float32")
+    a = np.ones(height * LANES, "float32")
     a[2 * LANES : 3 * LANES] = np.nan
     a[3 * LANES : 4 * LANES] = -np.inf
-    rows = np.tile(np.arange(ROWS) * LANES, 2)
-    out = np.full(ROWS * width, 7, "float32")
-    b, start, places = np.ones(width, "float32"), np.zeros(width, "float32"), np.arange(ROWS)
+    rows = np.tile(np.arange(height) * LANES, 2)
+    out = np.full(height * width, 7, "float32")
+    b, start, places = np.ones(width, "float32"), np.zeros(width, "float32"), np.arange(height)
     steps = np.zeros(1, np.int64)
-    compiled(a, rows, steps, b, width, start, False, True, out, places * width, ROWS, width)
-    expected = np.ones((ROWS, width), "float32")
+    compiled(a, rows, steps, b, width, start, False, True, out, places * width, height, width)
+    expected = np.ones((height, width), "float32")
     expected[2], expected[3] = np.nan, 0
-    np.testing.assert_array_equal(out.reshape(ROWS, width), expected)
+    np.testing.assert_array_equal(out.reshape(height, width), expected)
 
 
 def test_lanes_are_of_the_dtype():

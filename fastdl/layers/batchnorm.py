@@ -114,7 +114,8 @@ class BatchNormalization(Layer):
         ops.batchnorm_images_forward(
             self._trained, kind, SLOPE, pixels, extra, gamma, beta, self.epsilon, mean, var, out
         )
-        of_input = kind in (kinds.NONE, kinds.GELU)  # whose derivative does not depend on out
+        # where the derivative is found from x, which is kept anyway
+        of_input = kind in (kinds.NONE, kinds.GELU) or (kind == kinds.RELU and shortcut is None)
         self._kept = pixels, pixels if of_input else out, extra if kind == kinds.GELU else extra[:0]
         self._shape, self._joined, self.x_normalized = shape, shortcut is not None, None
         self._move(running_mean, running_var)

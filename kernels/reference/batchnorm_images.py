@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..activation import GELU, NONE
+from ..activation import GELU, NONE, RELU
 from .activation import activation_backward, activation_forward
 
 
@@ -31,11 +31,12 @@ def batchnorm_images_backward(
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """x, saved, dout, dx (M, C), the others (C,); training goes through mean and variance.
 
-    saved is out, for GELU and no activation x. dshortcut is (M, C), or (0, C) for none; shortcut
-    is read for GELU only. Without an activation dshortcut would be dout: it is (0, C) then.
+    saved is out, for GELU, no activation, and ReLU without a shortcut x. dshortcut is (M, C), or
+    (0, C) for none; shortcut is read for GELU only. Without an activation dshortcut would be dout:
+    it is (0, C) then.
     """
     normalized = (x - mean) / np.sqrt(var + epsilon)
-    if kind == GELU:
+    if kind == GELU or (kind == RELU and not len(dshortcut)):
         saved = gamma * normalized + beta + (shortcut if len(shortcut) else 0)
     d = dout if kind == NONE else np.empty_like(dout)
     if kind != NONE:
