@@ -88,27 +88,37 @@ def our_side(
         of, depth = (x, shape.K) if what == "data" else (dout, shape.C)
         tile = winograd_tile(of.shape, depth, x.dtype)
 
+    narrow = shape.groups > 1 and shape.k == 3
+
     def forward() -> None:
-        if tile:
+        if narrow:
+            ops.depthwise_forward(shape.stride, x, W, b, False, padding, False, out)
+        elif tile:
             ops.winograd_convolve(tile, x, W, b, False, padding, False, out)
         else:
             ops.conv2d_forward(x, W, b, *geometry, False, out)
 
     def data() -> None:
-        if tile:
-            around = 2 - padding[0], 2 - padding[1]
+        around = 2 - padding[0], 2 - padding[1]
+        if narrow and shape.stride == 2:
+            ops.depthwise_backward_data(W, dout, padding, out)
+        elif narrow:
+            ops.depthwise_forward(1, dout, W, b[:0], True, around, False, out)
+        elif tile:
             ops.winograd_convolve(tile, dout, W, b[:0], True, around, False, out)
         else:
             ops.conv2d_backward_data(W, dout, *geometry, out)
 
     def weights() -> None:
-        if tile:
+        if narrow:
+            ops.depthwise_backward_weights(shape.stride, x, dout, padding, out, db)
+        elif tile:
             ops.winograd_backward_weights(tile, x, dout, padding, out, db)
         else:
             ops.conv2d_backward_weights(x, dout, *geometry, out, db)
 
     call = {"forward": forward, "data": data, "weights": weights}[what]
-    return call, out, f"F({tile}x{tile})" if tile else "direct"
+    return call, out, f"F({tile}x{tile})" if tile else "depthwise" if narrow else "direct"
 
 
 def torch_side(

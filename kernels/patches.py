@@ -16,10 +16,7 @@ from .tile import (
     FLAT,
     ROWS,
     WIDE,
-    high_each,
-    high_each_two,
     tile_each,
-    tile_each_two,
     tile_four,
     tile_one,
     tile_three,
@@ -139,25 +136,6 @@ def copy_padded(x, image, images, row, rows, column, columns, out):  # type: ign
                 to[k] = 0
 
 
-@jit(inline=True)
-def _element_tile(
-    high, two, a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns
-):  # type: ignore[no-untyped-def]
-    """The tile by elements that fits."""
-    if high and two:
-        high_each_two(
-            a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns
-        )
-    elif high:
-        high_each(a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns)
-    elif two:
-        tile_each_two(
-            a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns
-        )
-    else:
-        tile_each(a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns)
-
-
 @jit(apart=True)
 def product(
     a, a0, rows, n, steps, b, b0, stride, start, add, relu, out, out0, places, columns, each
@@ -168,12 +146,11 @@ def product(
     left, right, target = at(a, a0), at(b, b0), at(out, out0)
     count, first, i = steps.size, at(start, 0), 0
     while i < n:
-        high = each and n - i == ROWS + 1
-        valid = n - i if high else min(height, n - i)
+        valid = min(height, n - i)
         own, step, place = at(rows, i), at(steps, 0), at(places, i)
         if each:
-            _element_tile(high, vectors == 2, left, own, step, count, right, stride, first, add,
-                          relu, target, place, valid, columns)  # fmt: skip
+            tile_each(left, own, step, count, right, stride, first, add, relu, target, place, valid,
+                      columns)  # fmt: skip
         elif WIDE == 4 and vectors == 4:
             tile_four(left, own, step, count, right, stride, first, add, relu, target, place, valid,
                       columns)  # fmt: skip
@@ -193,7 +170,7 @@ def product(
 def block_width(columns, each, vector):  # type: ignore[no-untyped-def]
     """Columns that a product takes at a time: equal blocks of as few as may be."""
     vectors = pieces(columns, vector)
-    return 2 * vector if each else pieces(vectors, pieces(vectors, WIDE)) * vector
+    return vector if each else pieces(vectors, pieces(vectors, WIDE)) * vector
 
 
 @jit(inline=True)

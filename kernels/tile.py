@@ -130,6 +130,4 @@ _make = _compiled if numba_is_compiling() else _plain
 tile_one, tile_two, tile_three = (_make(vectors, False) for vectors in (1, 2, 3))
 tile_four = _make(4, False, FLAT)  # where there are registers for it
 # a is a vector too: out[places[i] + j] = sum over k of a[rows[i] + steps[k] + j] b[k, j]
-tile_each, tile_each_two = _make(1, True), _make(2, True)
-# a row more: the nine places of a filter at once, for the gradient of depthwise filters
-high_each, high_each_two = _make(1, True, ROWS + 1), _make(2, True, ROWS + 1)
+tile_each = _make(1, True)

@@ -220,3 +220,71 @@ def test_nan_and_infinity_go_where_they_should(case, value, rng):
         found, expected = (results(side, case, *case.arrays(rng)[:3], dout) for side in (0, 1))
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(~np.isfinite(mine), ~np.isfinite(theirs))
+
+
+def narrow_results(side, case, x, W, b, dout, relu=False, place=lambda array: array):
+    """As ``results``, by the kernels of depthwise 3 x 3 filters."""
+    forward, data, weights = (
+        both("depthwise", f"depthwise_{name}")[side]
+        for name in ("forward", "backward_data", "backward_weights")
+    )
+    stride, (top, left) = case.stride[0], case.padding
+    x, W, b, dout, out, dx, dW, db = [
+        place(array)
+        for array in (x, W, b, dout, *(np.full_like(a, np.nan) for a in (dout, x, W, b)))
+    ]
+    forward(stride, x, W, b, False, case.padding, relu, out)
+    if stride == 2:
+        data(W, dout, case.padding, dx)
+    else:
+        forward(1, dout, W, b[:0], True, (2 - top, 2 - left), False, dx)
+    weights(stride, x, dout, case.padding, dW, db)
+    return out, dx, dW, db
+
+
+narrow = st.builds(
+    lambda case, C, s, p: case._replace(
+        groups=C, depth=1, columns=1, kernel=(3, 3), dilation=(1, 1), stride=(s, s), padding=p
+    ),
+    cases,
+    st.sampled_from([2, 3, 16, 20, 33]),
+    st.integers(1, 2),
+    st.tuples(st.integers(0, 2), st.integers(0, 2)),
+)
+NARROW_LARGE = [
+    Case(30, (32, 31), 40, 1, 1, padding=(1, 1)),
+    Case(9, (57, 56), 24, 1, 1, stride=(2, 2), padding=(1, 1)),
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=narrow, relu=st.booleans(), bias=st.booleans(), seed=st.integers(0, 99))
+def test_narrow_is_the_twins(case, relu, bias, seed):
+    assume(min(case.outputs) > 0)
+    given = case.arrays(np.random.default_rng(seed), bias)
+    before = [array.copy() for array in given]
+    mine = narrow_results(0, case, *given, relu, guarded)
+    near(mine, narrow_results(1, case, *given, relu))
+    near(mine, results(0, case, *given, relu))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(given, before, strict=True))
+
+
+@pytest.mark.parametrize("case", NARROW_LARGE, ids=str)
+def test_narrow_of_large_arrays_on_two_thread_counts(case, rng, two_thread_counts):
+    given = case.arrays(rng)
+    one, two = two_thread_counts(lambda: narrow_results(0, case, *given))
+    near(one, narrow_results(1, case, *given))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_narrow_keeps_a_bad_number_in_its_channel_and_reach(value, stride, rng):
+    case = Case(2, (9, 11), 20, 1, 1, stride=(stride, stride), padding=(1, 1))
+    x, W, b, dout = case.arrays(rng)
+    x[1, 8, 10, 3] = value
+    with np.errstate(invalid="ignore"):
+        expected = narrow_results(1, case, x, W, b, dout)
+    found = narrow_results(0, case, x, W, b, dout)
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(np.isfinite(mine), np.isfinite(theirs))

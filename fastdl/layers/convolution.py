@@ -30,10 +30,11 @@ class Conv2D(Layer):
     ``Dense``, b is zero, ``bias=False`` leaves it out.
 
     Filters of 3 x 3 with stride 1 run by Winograd's F(2x2, 3x3) or F(4x4, 3x3) where that is faster
-    (see ``fastdl.set_winograd``), all others directly; ``algorithms`` tells what ran last. Memory
-    of out is channels-last, and of x should be: it is copied otherwise. ``backward`` returns dx and
-    keeps dW and db. Raises ValueError for channels that ``groups`` does not divide,
-    for other shapes and for images that are smaller than the filters.
+    (see ``fastdl.set_winograd``), depthwise ones of 3 x 3 and stride 1 or 2 by kernels of their
+    own, all others directly; ``algorithms`` tells what ran last. Memory of out is channels-last,
+    and of x should be: it is copied otherwise. ``backward`` returns dx and keeps dW and db. Raises
+    ValueError for channels that ``groups`` does not divide, for other shapes and for images that
+    are smaller than the filters.
 
     >>> import numpy as np, fastdl
     >>> fastdl.Conv2D(3, 8, 3, padding=1).forward(np.ones((2, 3, 5, 5))).shape
@@ -135,7 +136,9 @@ class Conv2D(Layer):
         out = np.empty((N, *self.output_shape(H, W), self.out_channels), self.dtype)
         b = self.b if self.bias else np.empty(0, self.dtype)
         relu, tile = self.activation == "relu", self._tile(out, C, "forward")
-        if tile:
+        if self._depthwise:
+            ops.depthwise_forward(self.stride[0], x, self.W, b, False, self._edges[0], relu, out)
+        elif tile:
             ops.winograd_convolve(tile, x, self.W, b, False, self._edges[0], relu, out)
         else:
             ops.conv2d_forward(x, self.W, b, *self._geometry, relu, out)
@@ -147,9 +150,12 @@ class Conv2D(Layer):
         d = self._parameter_gradients(dout)
         dx = np.empty_like(required(self.x, self))
         tile = self._tile(dx, self.out_channels, "backward data")
-        if tile:
-            around = 2 - self._edges[0][0], 2 - self._edges[0][1]
-            none = np.empty(0, self.dtype)
+        around, none = (2 - self._edges[0][0], 2 - self._edges[0][1]), np.empty(0, self.dtype)
+        if self._depthwise and self.stride == (2, 2):
+            ops.depthwise_backward_data(self.W, d, self._edges[0], dx)
+        elif self._depthwise:
+            ops.depthwise_forward(1, d, self.W, none, True, around, False, dx)
+        elif tile:
             ops.winograd_convolve(tile, d, self.W, none, True, around, False, dx)
         else:
             ops.conv2d_backward_data(self.W, d, *self._geometry, dx)
@@ -174,7 +180,9 @@ class Conv2D(Layer):
         self.dW = np.empty_like(self.W)
         self.db = np.empty(self.out_channels if self.bias else 0, self.dtype)
         tile = self._tile(out, self.in_channels, "backward weights")
-        if tile:
+        if self._depthwise:
+            ops.depthwise_backward_weights(self.stride[0], x, d, self._edges[0], self.dW, self.db)
+        elif tile:
             ops.winograd_backward_weights(tile, x, d, self._edges[0], self.dW, self.db)
         else:
             ops.conv2d_backward_weights(x, d, *self._geometry, self.dW, self.db)
@@ -184,11 +192,19 @@ class Conv2D(Layer):
     def _geometry(self) -> tuple[Pair, Pair, Pair, int]:
         return self.stride, self._edges[0], self.dilation, self.groups
 
+    @property
+    def _depthwise(self) -> bool:
+        """Whether the kernels of depthwise 3 x 3 filters serve."""
+        own = self.groups == self.in_channels == self.out_channels > 1
+        plain = self.kernel_size == (3, 3) and self.dilation == (1, 1)
+        return own and plain and self.stride in ((1, 1), (2, 2)) and max(self._edges[0]) <= 2
+
     def _tile(self, out: np.ndarray, depth: int, what: str) -> int:
         """The size of Winograd's tiles for this product, 0 for the direct way; recorded."""
         tile = 0
         plain = self.stride == self.dilation == (1, 1) and self.groups == 1
         if plain and self.kernel_size == (3, 3) and max(self._edges[0]) <= 2:
             tile = winograd_tile(out.shape, depth, self.dtype)
-        self.algorithms[what] = f"winograd {tile}x{tile}" if tile else "direct"
+        other = "depthwise" if self._depthwise else "direct"
+        self.algorithms[what] = f"winograd {tile}x{tile}" if tile else other
         return tile
