@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import math
 import os
+from typing import Any
 
 import numpy as np
 
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # mallopt(3)
 _LARGEST_OF_HEAP = (32 << 20) - (1 << 16)  # glibc's upper bound of what it may learn from, nearly
 
 
@@ -18,6 +23,27 @@ def keep_step_memory() -> None:
     to keep 64 MB. Other systems take it for an array like any other.
     """
     np.empty(_LARGEST_OF_HEAP, np.uint8)
+
+
+@functools.cache
+def _keep_large_arrays() -> None:
+    """Let glibc take arrays of 32 MB and more from its heap, and keep up to 2 GB of it when free.
+
+    They would come from the system at every step, page by page: a tenth of a MobileNet's step.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+    mallopt(_M_MMAP_MAX, 0)
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def step_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """An array of a training step, not filled: its memory is the step's before, where it can be."""
+    if math.prod(shape) * dtype.itemsize >= _LARGEST_OF_HEAP:
+        _keep_large_arrays()
+    return np.empty(shape, dtype)
 
 
 def available_memory() -> int | None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ..config import resolve_dtype
 from ..initializers import get_initializer
 from ..kernels import activation as kinds
+from ..memory import step_array
 from ..validation import check_pair, check_size
 from .base import Layer, ops, required
 from .layout import channels_first, channels_last
@@ -133,7 +134,7 @@ class Conv2D(Layer):
             raise ValueError(
                 f"{self} got x of shape {(N, C, H, W)}; expected (N, {self.in_channels}, H, W)."
             )
-        out = np.empty((N, *self.output_shape(H, W), self.out_channels), self.dtype)
+        out = step_array((N, *self.output_shape(H, W), self.out_channels), self.dtype)
         b = self.b if self.bias else np.empty(0, self.dtype)
         relu, tile = self.activation == "relu", self._tile(out, C, "forward")
         if self._depthwise:
@@ -148,7 +149,7 @@ class Conv2D(Layer):
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (N, C, H, W) for dout (N, K, OH, OW); sets dW and db."""
         d = self._parameter_gradients(dout)
-        dx = np.empty_like(required(self.x, self))
+        dx = step_array(required(self.x, self).shape, self.dtype)
         tile = self._tile(dx, self.out_channels, "backward data")
         around, none = (2 - self._edges[0][0], 2 - self._edges[0][1]), np.empty(0, self.dtype)
         if self._depthwise and self.stride == (2, 2):
