@@ -44,7 +44,7 @@ def batchnorm_images_backward(*shape: int) -> Arguments:
     out, dout = np.maximum(x[::-1], 0), f32(*x.shape)
     vectors = f32(C), f32(C), x.mean(axis=0), x.var(axis=0)
     destinations = x.copy(), x.copy(), f32(C), f32(C)
-    return (True, RELU, 0.0, x, out, x[:0], *vectors, 1e-5, dout, *destinations)
+    return (True, RELU, 0.0, x, out, x[:0], *vectors, 1e-5, dout, x[:0], *destinations)
 
 
 WINDOW = (3, 3), (2, 2), (1, 1)
@@ -96,7 +96,7 @@ def upsample_backward(N: int, H: int, W: int, C: int) -> Arguments:
 # (file, maker of the arguments, positions of the destinations)
 CASES: dict[str, tuple[str, Callable[..., Arguments], list[int]]] = {
     "batchnorm_images_forward": ("batchnorm_images", batchnorm_images_forward, [8, 9, 10]),
-    "batchnorm_images_backward": ("batchnorm_images", batchnorm_images_backward, [12, 13, 14, 15]),
+    "batchnorm_images_backward": ("batchnorm_images", batchnorm_images_backward, [13, 14, 15, 16]),
     "maxpool_forward": ("maxpool", maxpool_forward, [5, 6]),
     "maxpool_backward": ("maxpool", maxpool_backward, [6]),
     "avgpool_forward": ("avgpool", avgpool_forward, [5]),

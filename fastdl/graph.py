@@ -78,23 +78,28 @@ class Graph(Network):
 
     def _backward(self, dout: np.ndarray) -> None:
         gradients: list[Any] = [None] * len(self.nodes)
+        others: list[Any] = [None] * len(self.nodes)  # second ones, which the layers add up
         gradients[-1] = dout
         for i in range(len(self.nodes) - 1, -1, -1):
             layer, parents = self.nodes[i].layer, self._parents[i]
             if layer is None or gradients[i] is None:
                 continue
+            given = (gradients[i],) if others[i] is None else (gradients[i], others[i])
+            gradients[i] = others[i] = None
             if all(self.nodes[parent].layer is None for parent in parents):
-                layer.backward_parameters(gradients[i])
-                gradients[i] = None
+                layer.backward_parameters(sum(given[1:], given[0]))
                 continue
-            found: Any = layer.backward(gradients[i])
-            gradients[i] = None  # free the memory
+            found: Any = layer.backward(*given)
+            del given  # free the memory
             if found is None:
                 continue
             found = found if isinstance(found, tuple) else (found,)
             for parent, gradient in zip(parents, found, strict=True):
-                held = gradients[parent]
-                gradients[parent] = gradient if held is None else held + gradient
+                held, below = gradients[parent], self.nodes[parent].layer
+                if held is not None and others[parent] is None and below and below.takes_several:
+                    others[parent] = gradient
+                else:
+                    gradients[parent] = gradient if held is None else held + gradient
 
     def describe_layers(self) -> list[dict[str, Any]]:
         """Nothing: a graph is written by its class, from its configuration."""

@@ -139,18 +139,24 @@ def batchnorm_images_forward(
 
 
 @jit(apart=True)
-def _through_activation(kind, slope, C, saved, shortcut, dout, channel, d):  # type: ignore[no-untyped-def]
-    """d (n,) = the gradient before the activation, for a long row.
+def _through_activation(kind, slope, C, saved, shortcut, dout, more, channel, d):  # type: ignore[no-untyped-def]
+    """d (n,) = the gradient before the activation, for a long row; an empty ``more``: none.
 
     saved is out, or x for GELU, whose input is computed again.
     """
     if kind == RELU:
         zero = d.dtype.type(0)
-        for j in range(d.size):
-            d[j] = zero if saved[j] <= zero else dout[j]
+        if more.size:
+            for j in range(d.size):
+                d[j] = zero if saved[j] <= zero else dout[j] + more[j]
+        else:
+            for j in range(d.size):
+                d[j] = zero if saved[j] <= zero else dout[j]
         return
     for j in range(d.size):
         d[j] = dout[j]
+    for j in range(more.size):
+        d[j] += more[j]
     if kind == GELU:
         z = np.empty(d.size, d.dtype)
         _forward_block(NONE, slope, C, saved, shortcut, channel, z)
@@ -160,7 +166,7 @@ def _through_activation(kind, slope, C, saved, shortcut, dout, channel, d):  # t
 
 
 @jit(apart=True)
-def _block_sums(kind, slope, x, saved, shortcut, dout, channel, before, dgamma, dbeta):  # type: ignore[no-untyped-def]
+def _block_sums(kind, slope, x, saved, shortcut, dout, more, channel, before, dgamma, dbeta):  # type: ignore[no-untyped-def]
     """Sums (C,) of d (x - mean) and of d over a block, where d is dout or written to before.
 
     before is empty where d need not be kept: without an activation, or if x tells where it is 0.
@@ -175,7 +181,15 @@ def _block_sums(kind, slope, x, saved, shortcut, dout, channel, before, dgamma, 
         for start in range(0, x.size, length):
             own = slice(start, min(start + length, x.size))
             _through_activation(
-                kind, slope, C, saved[own], shortcut[own], dout[own], channel, before[own]
+                kind,
+                slope,
+                C,
+                saved[own],
+                shortcut[own],
+                dout[own],
+                more[own],
+                channel,
+                before[own],
             )
         column_sums(GRADIENTS, x, before, L, channel, sums)
     fold(sums[1, :L], C, dgamma)
@@ -228,19 +242,20 @@ def _factors(training, M, dgamma, dbeta, epsilon, var, scale, factors):  # type:
 
 @jit(parallel=True)
 def batchnorm_images_backward(
-    training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, dx,
+    training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, more, dx,
     dshortcut, dgamma, dbeta,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """x, saved, dout, dx (M, C), the others (C,); training goes through mean and variance.
 
     saved is out, for GELU, no activation, and ReLU without a shortcut x. dshortcut is (M, C), or
     (0, C) for none; shortcut is read for GELU only. Without an activation dshortcut would be dout:
-    it is (0, C) then.
+    it is (0, C) then. more: another gradient of out, to be added to dout, where there is a
+    dshortcut; (0, C) for none.
     """
     M, C = x.shape
     blocks = _blocks(M, C)
     flat, kept, extra = x.reshape(x.size), saved.reshape(x.size), shortcut.reshape(shortcut.size)
-    d, result = dout.reshape(x.size), dx.reshape(x.size)
+    d, result, second = dout.reshape(x.size), dx.reshape(x.size), more.reshape(more.size)
     # the gradient before the activation: the shortcut's own, or kept in dx until its turn comes;
     # ReLU's is found twice, as its input follows from x
     joined, gated = dshortcut.size > 0, kind == RELU and dshortcut.size == 0
@@ -255,14 +270,14 @@ def batchnorm_images_backward(
         for block in range(blocks):
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
-                kind, slope, flat[own], kept[own], extra[own], d[own], channel,
+                kind, slope, flat[own], kept[own], extra[own], d[own], second[own], channel,
                 before[own if kept_rows else slice(0, 0)], sums[0, block], sums[1, block],
             )  # fmt: skip
     else:
         for block in prange(blocks):  # each task owns a block of before and of the sums
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
-                kind, slope, flat[own], kept[own], extra[own], d[own], channel,
+                kind, slope, flat[own], kept[own], extra[own], d[own], second[own], channel,
                 before[own if kept_rows else slice(0, 0)], sums[0, block], sums[1, block],
             )  # fmt: skip
     join_sums(sums[0], dgamma)

@@ -51,8 +51,9 @@ def backward_case(M, C, kind, training, with_shortcut, rng):
     if not with_shortcut:  # ReLU's input is computed again: by the last bits it is above 0 or not
         dout[np.abs(gamma * (x - mean) / np.sqrt(var + epsilon) + beta) < 1e-4] = 0
     dshortcut = dout if with_shortcut and kind != NONE else dout[:0]
-    return (training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, dout,
-            dshortcut, gamma, gamma), [12, 13, 14, 15]  # fmt: skip
+    more = rng.standard_normal((M if len(dshortcut) and M % 3 else 0, C)).astype("float32")
+    return (training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, more,
+            dout, dshortcut, gamma, gamma), [13, 14, 15, 16]  # fmt: skip
 
 
 @pytest.mark.parametrize("with_shortcut", [True, False])

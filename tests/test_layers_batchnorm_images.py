@@ -52,6 +52,17 @@ def test_gradients(activation, joined, training, rng):
         gradient_check(lambda: float(np.sum(layer.forward(*inputs) * dout)), arrays, found[1:], rng)
 
 
+@pytest.mark.parametrize(("activation", "joined"), OPTIONS)
+def test_two_gradients_are_added_up(activation, joined, rng):
+    layer = make(rng=rng, activation=activation)
+    x, shortcut, dout, more = (images(SHAPE, rng) for _ in range(4))
+    expected = run(layer, x, shortcut if joined else None, dout + more)[1:]
+    found = layer.backward(dout, more)
+    found = [*(found if joined else (found,)), layer.dgamma, layer.dbeta]
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [SHAPE, (7, 5)])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("activation", "joined"), OPTIONS)

@@ -81,6 +81,7 @@ class Layer:
     table_names: ClassVar[tuple[str, ...]] = ()  # those of them whose gradients are sparse
     state_names: ClassVar[tuple[str, ...]] = ()
     config_names: ClassVar[tuple[str, ...]] = ()
+    takes_several: ClassVar[bool] = False  # whether backward takes two gradients and adds them up
     bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
 
     training: bool = True

@@ -48,6 +48,7 @@ class BatchNormalization(Layer):
     parameter_names = ("gamma", "beta")
     state_names = ("running_mean", "running_var")
     config_names = ("momentum", "epsilon", "activation")
+    takes_several = True
 
     gamma: Any
     beta: Any
@@ -121,14 +122,17 @@ class BatchNormalization(Layer):
         self._move(running_mean, running_var)
         return from_pixels(out, shape)
 
-    def backward(self, dout: ArrayLike) -> Any:
+    def backward(self, dout: ArrayLike, more: ArrayLike | None = None) -> Any:
         """dx, with a shortcut (dx, dshortcut); sets dgamma and dbeta.
 
-        After an evaluation the statistics are constants.
+        ``more`` is another gradient of the same out, which is added to dout. After an evaluation
+        the statistics are constants.
         """
         required(self._shape, self)
+        if more is not None and not (self._joined and self.activation is not None):
+            dout, more = np.add(dout, more), None
         if self._kept is not None:
-            return self._backward_pixels(dout, *self._kept)
+            return self._backward_pixels(dout, more, *self._kept)
         normalized = required(self.x_normalized, self)
         dout = as_real(dout, self.dtype, "dout")
         self._check_dout(dout.shape)
@@ -141,18 +145,23 @@ class BatchNormalization(Layer):
         return dx
 
     def _backward_pixels(
-        self, dout: ArrayLike, x: np.ndarray, saved: np.ndarray, shortcut: np.ndarray
-    ) -> Any:
+        self, dout: ArrayLike, more: ArrayLike | None, x: np.ndarray, saved: np.ndarray,
+        shortcut: np.ndarray,
+    ) -> Any:  # fmt: skip
         shape, kind = required(self._shape, self), KINDS[self.activation]
         self._check_dout(np.shape(dout))
         d, _ = as_pixels(dout, self.dtype, "dout")
+        second = x[:0]
+        if more is not None:
+            self._check_dout(np.shape(more))
+            second, _ = as_pixels(more, self.dtype, "more")
         dx = np.empty_like(x)
         # without an activation the shortcut's gradient is dout itself
         dextra = np.empty_like(x) if self._joined and kind != kinds.NONE else x[:0]
         self.dgamma, self.dbeta = np.empty_like(self.gamma), np.empty_like(self.beta)
         ops.batchnorm_images_backward(
             self._trained, kind, SLOPE, x, saved, shortcut, self.gamma, self.beta, self._mean,
-            self._var, self.epsilon, d, dx, dextra, self.dgamma, self.dbeta,
+            self._var, self.epsilon, d, second, dx, dextra, self.dgamma, self.dbeta,
         )  # fmt: skip
         if not self._joined:
             return from_pixels(dx, shape)

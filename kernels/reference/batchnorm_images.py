@@ -26,15 +26,18 @@ def batchnorm_images_forward(
 
 
 def batchnorm_images_backward(
-    training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, dx,
+    training, kind, slope, x, saved, shortcut, gamma, beta, mean, var, epsilon, dout, more, dx,
     dshortcut, dgamma, dbeta,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """x, saved, dout, dx (M, C), the others (C,); training goes through mean and variance.
 
     saved is out, for GELU, no activation, and ReLU without a shortcut x. dshortcut is (M, C), or
     (0, C) for none; shortcut is read for GELU only. Without an activation dshortcut would be dout:
-    it is (0, C) then.
+    it is (0, C) then. more: another gradient of out, to be added to dout, where there is a
+    dshortcut; (0, C) for none.
     """
+    if len(more):
+        dout = dout + more
     normalized = (x - mean) / np.sqrt(var + epsilon)
     if kind == GELU or (kind == RELU and not len(dshortcut)):
         saved = gamma * normalized + beta + (shortcut if len(shortcut) else 0)
