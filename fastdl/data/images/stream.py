@@ -9,6 +9,7 @@ import numpy as np
 
 from ...kernels.backend import ops
 from ...layers.layout import channels_first
+from ...memory import rows_at_once
 from ...prefetch import prefetched
 from ...stream import Rows, RowStream, Window
 from .augmentation import Augmentation, as_augmentation
@@ -20,7 +21,6 @@ from .store import PixelStore
 from .weights import class_weights
 
 _WINDOW_BYTES = 16 << 20  # of batches that are made together: their images are decoded together
-_BLOCK_BYTES = 4 << 20
 _OFF = Augmentation()
 
 
@@ -98,7 +98,7 @@ class ImageStream(RowStream):
         yield from prefetched(self._blocks())
 
     def _blocks(self) -> Generator[Rows, None, None]:
-        size = max(1, _BLOCK_BYTES // self._row_bytes)
+        size = rows_at_once(self._row_bytes // 4)
         for start in range(0, self.rows, size):
             rows = np.arange(start, min(start + size, self.rows))
             yield self._made(rows, len(rows), _OFF, [[0]])
