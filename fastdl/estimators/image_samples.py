@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..data.images import ImageSet, find_images, read_images
 from .classes import checked_labels
+from .fitting import row_weights
 
 
 def labelled(X: Any, y: Any, classes: np.ndarray | None) -> tuple[ImageSet, np.ndarray]:
@@ -38,6 +39,23 @@ def labelled(X: Any, y: Any, classes: np.ndarray | None) -> tuple[ImageSet, np.n
         )
     names = tuple(str(name) for name in found.tolist())
     return ImageSet(images.source, images.rows, place.astype(np.int64), names), found
+
+
+class Weighted(NamedTuple):
+    """Images and their weights, (N,) or None."""
+
+    images: ImageSet
+    weight: np.ndarray | None
+
+    def __getitem__(self, rows: Any) -> Weighted:  # type: ignore[override]
+        return Weighted(self.images[rows], None if self.weight is None else self.weight[rows])
+
+
+def weighted(images: ImageSet, sample_weight: Any) -> Weighted:
+    """The images with their weights, checked; those of weight 0 are left out."""
+    weight = row_weights(sample_weight, len(images))
+    found = Weighted(images, weight)
+    return found if weight is None or weight.all() else found[np.flatnonzero(weight)]
 
 
 def unlabelled(X: Any) -> ImageSet:
