@@ -39,6 +39,10 @@ def train_image(
     ] = None,
     path_column: Annotated[str | None, typer.Option(help="Of a CSV: the paths.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Of a CSV: the labels.")] = None,
+    class_names: Annotated[
+        str | None,
+        typer.Option(help="Of labels 0, 1 ... in MNIST's or .npz files: names, by comma."),
+    ] = None,
     out: Out = None,
     on_error: OnError = "stop",
     options: OptionsFile = None,
