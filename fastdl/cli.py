@@ -224,11 +224,15 @@ def info() -> None:
 
 
 @app.command()
-def warmup() -> None:
-    """Compile the CTR network's kernels into the cache."""
+def warmup(
+    what: Annotated[
+        str, typer.Argument(help="ctr: the CTR network's; image: train-image's; or all.")
+    ] = "ctr",
+) -> None:
+    """Compile kernels into the cache, so that no training has to wait for them."""
     from .warm import warmup as compile_kernels
 
-    print(f"Kernels are ready after {compile_kernels():.1f} s.")
+    print(f"Kernels are ready after {compile_kernels(what=what):.1f} s.")
 
 
 @app.command()
