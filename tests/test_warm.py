@@ -32,11 +32,11 @@ before = np.random.get_state()[1].tobytes()
 fastdl.warmup(what="image")
 assert np.random.get_state()[1].tobytes() == before
 warm = loaded()
-for number, model in enumerate(("adimagecnn", "resnet")):
-    job = ImageJob(rows=120, size=32, epochs=1, batch_size=16, augment="standard", model=model,
-                   pictures=2, class_weight="balanced", model_options={"width": 16, "depth": 8}
-                   if model == "resnet" else {"widths": [8, 16]})
-    train_images(job, sys.argv[1] + str(number), verbose=False)
+options = {"adimagecnn": {"widths": [8, 16]}, "resnet": {"width": 16, "depth": 8}}
+for model, own in options.items():
+    job = ImageJob(rows=60, size=32, epochs=1, batch_size=16, augment="standard", model=model,
+                   pictures=2, class_weight="balanced", model_options=own)
+    train_images(job, sys.argv[1] + model, verbose=False)
 print(len(warm), sorted(loaded() - warm))
 """
 
