@@ -59,8 +59,11 @@ def _train_images(dtype: Any) -> None:
 
     ads, rng = generate_ads(24, 24), np.random.default_rng(0)
     # so small, they still run convolutions in every way
-    small = {"adimagecnn": {"widths": (4,)}, "resnet": {"depth": 8, "width": 4},
-             "mobilenet": {"width": 0.125}}  # fmt: skip
+    small: dict[str, dict[str, Any]] = {
+        "adimagecnn": {"widths": (4,)},
+        "resnet": {"depth": 8, "width": 4},
+        "mobilenet": {"width": 0.125},
+    }
     for name in BY_NAME:
         stream = ImageStream(ads, augmentation={"flip": True, "mixup": 0.2})
         model = make_model(name, len(ads.classes), stream.size, 3, rng, small[name], dtype)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -41,13 +42,15 @@ def labelled(X: Any, y: Any, classes: np.ndarray | None) -> tuple[ImageSet, np.n
     return ImageSet(images.source, images.rows, place.astype(np.int64), names), found
 
 
-class Weighted(NamedTuple):
+@dataclass(frozen=True)
+class Weighted:
     """Images and their weights, (N,) or None."""
 
     images: ImageSet
     weight: np.ndarray | None
 
-    def __getitem__(self, rows: Any) -> Weighted:  # type: ignore[override]
+    def at(self, rows: np.ndarray) -> Weighted:
+        """Those of these rows."""
         return Weighted(self.images[rows], None if self.weight is None else self.weight[rows])
 
 
@@ -55,7 +58,7 @@ def weighted(images: ImageSet, sample_weight: Any) -> Weighted:
     """The images with their weights, checked; those of weight 0 are left out."""
     weight = row_weights(sample_weight, len(images))
     found = Weighted(images, weight)
-    return found if weight is None or weight.all() else found[np.flatnonzero(weight)]
+    return found if weight is None or weight.all() else found.at(np.flatnonzero(weight))
 
 
 def unlabelled(X: Any) -> ImageSet:

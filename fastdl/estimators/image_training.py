@@ -89,7 +89,7 @@ class ImageClassifier(HoldsModel, Classifier):
             return given, None
         seed = int(rng.integers(1 << 31))
         first, second = stratified_rows(images.labels, (1 - share, share), seed, images.classes)
-        return given[first], given[second]
+        return given.at(first), given.at(second)
 
     def _stream(self, given: Weighted) -> ImageStream:
         """The images as batches; size, mean and std are those of the model, if it is there."""
@@ -133,7 +133,7 @@ class ImageClassifier(HoldsModel, Classifier):
         self, stream: ImageStream, held: Weighted | None, optimizer: KernelOptimizer,
         rng: np.random.Generator, epochs: int,
     ) -> None:  # fmt: skip
-        validation = None if held is None else stream.evaluating(*held)
+        validation = None if held is None else stream.evaluating(held.images, held.weight)
         callbacks: list[Callback] = [EarlyStopping(patience=self.patience)] if validation else []
         trainer = Trainer(self.model_, optimizer)
         trainer.train(
