@@ -19,31 +19,36 @@ import numpy as np
 from common import machine
 
 import fastdl
-from fastdl.data.images import ImageStream, channel_statistics, load_npz
+from fastdl.data.images import ImageStream, load_npz
 from fastdl.schedules import CosineDecay, WarmUp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 IMAGES = Path(__file__).parents[2] / "shared" / "data" / "images"
 BATCH = 128
-RECIPES = {  # (file, widths, epochs, augmentation)
-    "mnist": ("mnist.npz", (32, 64), 10, {"shift": 0.08, "rotation": 10}),
-    "cifar": ("cifar10_12k.npz", (32, 64, 128), 20, {"flip": True, "shift": 0.125}),
-}
+RECIPES = {  # (file, channels, epochs, network, augmentation)
+    "mnist": (
+        "mnist.npz", 1, 10, {"widths": (32, 64), "head": "dense", "dropout": 0.3},
+        {"shift": 0.08, "rotation": 10},
+    ),
+    "cifar": (
+        "cifar10_12k.npz", 3, 20, {"widths": (32, 64, 128), "dropout": 0.0},
+        {"flip": True, "shift": 0.125},
+    ),
+}  # fmt: skip
 
 
 def streams(name: str) -> tuple[ImageStream, ImageStream]:
     """The training images, augmented, and the test images, both scaled by the first."""
-    file, _, _, augmentation = RECIPES[name]
+    file, channels, _, _, augmentation = RECIPES[name]
     train, test = load_npz(IMAGES / file)
-    mean, std = channel_statistics(train)
-    stream = ImageStream(train, channels=len(mean), mean=mean, std=std, augmentation=augmentation)
+    stream = ImageStream(train, channels=channels, augmentation=augmentation)
     return stream, stream.evaluating(test)
 
 
 def network_of(name: str, stream: ImageStream, seed: int) -> fastdl.AdImageCNN:
     return fastdl.AdImageCNN(
         len(stream.images.classes), channels=len(stream.mean), size=stream.size,
-        widths=RECIPES[name][1], dropout=0.0, rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(seed), **RECIPES[name][3],
     )  # fmt: skip
 
 

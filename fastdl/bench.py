@@ -10,7 +10,7 @@ SUITES = {
     "training": [["training.py"]],
     "optimizers": [["optimizers.py"]],
     "start": [["start.py"]],
-    "memory": [["memory.py"]],
+    "memory": [["memory.py"], ["image_memory.py"]],
     "accuracy": [["accuracy_math.py"]],
     "soak": [["soak.py"]],
     "encoder": [["encoder.py"]],

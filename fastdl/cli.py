@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from .flags import (
+    OnError,
+    OptionsFile,
+    Out,
+    Patience,
+    Resume,
+    Seed,
+    Threads,
+    asked_options,
+    chosen_folder,
+    compiling_note,
+    print_skipped,
+)
 from .vision.commands import predict_image, train_image
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from .data import Skipped
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -31,10 +38,6 @@ Format = Annotated[
     str | None,
     typer.Option(help="criteo, avazu, csv, tsv, parquet, libsvm, libffm; default: by the name."),
 ]
-OnError = Annotated[str, typer.Option(help="Bad rows: 'stop', or 'skip' and count them.")]
-
-
-_NOT_OF_THE_JOB = ("out", "options", "threads", "resume")
 
 
 @app.command()
@@ -54,11 +57,9 @@ def train(
     ] = "deepfm",
     label: Annotated[str | None, typer.Option(help="Name of the label column.")] = None,
     positive: Annotated[str | None, typer.Option(help="Label value that means a click.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")] = None,
+    out: Out = None,
     on_error: OnError = "stop",
-    options: Annotated[
-        Path | None, typer.Option(help="TOML file with options; those given here go before.")
-    ] = None,
+    options: OptionsFile = None,
     rows: Annotated[int, typer.Option(help="Rows of the generated log.")] = 100_000,
     epochs: Annotated[int, typer.Option(help="At most so many passes over the data.")] = 20,
     batch_size: Annotated[int, typer.Option(help="Rows of one training step.")] = 256,
@@ -90,13 +91,13 @@ def train(
         int, typer.Option(help="Test rows whose columns are shuffled for importance; 0: none.")
     ] = 5000,
     lr: Annotated[float, typer.Option(help="Adam's learning rate.")] = 0.001,
-    patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 2,
+    patience: Patience = 2,
     split: Annotated[
         str, typer.Option(help="Test rows: the last in 'order', or 'random'.")
     ] = "order",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="Number of threads.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    seed: Seed = 0,
+    threads: Threads = None,
+    resume: Resume = False,
 ) -> None:
     """Train a CTR network, test it, and leave model, metrics and a picture in a run folder."""
     from rich.console import Console
@@ -125,34 +126,6 @@ def train(
         console.print(skipped_table(outcome.skipped))
     console.print(metrics_table(outcome.model, outcome.base, outcome.best, outcome.tested_on))
     console.print(f"Model, metrics and {PAGE} are in {outcome.folder}", soft_wrap=True)
-
-
-def chosen_folder(out: Path | None, resume: bool) -> Path:
-    """The run folder: --out, or by default one named by the time."""
-    if resume and out is None:
-        raise ValueError("--resume needs --out, the folder of the run to go on with.")
-    return out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
-
-
-def asked_options(context: typer.Context, options: Path | None) -> tuple[dict[str, Any], str]:
-    """Options of flags and, where a flag was not given, of an options file; and where from."""
-    from .options import read_options
-
-    flags = {n: v for n, v in context.params.items() if n not in _NOT_OF_THE_JOB}
-    sources = {name: context.get_parameter_source(name) for name in flags}
-    given = {n: v for n, v in flags.items() if getattr(sources[n], "name", "") != "DEFAULT"}
-    if options is None:
-        return flags, "The command line"
-    return {**flags, **read_options(options), **given}, str(options)
-
-
-def compiling_note(console: Console) -> None:
-    """Say so where nothing has been compiled for this machine."""
-    from .kernels.jit import cache_folder
-
-    folder = cache_folder()
-    if folder is None or not any(folder.glob("*.nbi")):
-        console.print("Compiling kernels for this machine, which takes about half a minute ...")
 
 
 @app.command()
@@ -251,11 +224,15 @@ def info() -> None:
 
 
 @app.command()
-def warmup() -> None:
-    """Compile the CTR network's kernels into the cache."""
+def warmup(
+    what: Annotated[
+        str, typer.Argument(help="ctr: the CTR network's; image: train-image's; or all.")
+    ] = "ctr",
+) -> None:
+    """Compile kernels into the cache, so that no training has to wait for them."""
     from .warm import warmup as compile_kernels
 
-    print(f"Kernels are ready after {compile_kernels():.1f} s.")
+    print(f"Kernels are ready after {compile_kernels(what=what):.1f} s.")
 
 
 @app.command()
@@ -271,16 +248,6 @@ def bench(
     from .bench import run_suite
 
     raise typer.Exit(run_suite(suite))
-
-
-def print_skipped(report: Skipped) -> None:
-    """A table of what was left out, if anything was."""
-    if report:
-        from rich.console import Console
-
-        from .data.skipped import skipped_table
-
-        Console().print(skipped_table(report.entries()))
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -15,14 +15,13 @@ from .kernels.backend import get_backend
 from .kernels.dense import PASS, ROWS
 from .layers import Sigmoid
 from .losses import SigmoidCrossEntropy
+from .memory import rows_at_once
 from .metrics import roc_auc
 from .network import Network, classes_of_output, classes_of_target, evaluation
 from .stream import RowStream
 from .validation import check_sample_weight, check_values
 
 Validation = tuple[Any, Any, np.ndarray | None]  # x, t (None with a stream) and weights
-
-_IMAGE_BYTES = 4 << 20  # of images or series at a time: what layers make of them is far larger
 
 
 def evaluate(
@@ -83,7 +82,7 @@ def _bounded(x: Any, most: int) -> int:
     """At most ``most`` rows, of images and series fewer."""
     if not isinstance(x, np.ndarray) or x.ndim < 3:
         return most
-    return max(1, min(most, _IMAGE_BYTES // (x[0].size * 4)))
+    return min(most, rows_at_once(x[0].size))
 
 
 def _auc(

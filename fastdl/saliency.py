@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from .graph import Graph
 from .layers import BatchNormalization, Conv2D
 from .layers.activation import Activation
+from .memory import rows_at_once
 from .network import Network
-
-_BATCH_BYTES = 8 << 20  # of images taken at a time; a network's inner arrays are larger
 
 
 def grad_cam(
@@ -42,7 +41,7 @@ def grad_cam(
         raise ValueError(f"x has shape {images.shape}; expected images (N, C, H, W).")
     trace = _Trace(network, layer)
     wanted = None if classes is None else _indices(classes, len(images))
-    rows = max(1, _BATCH_BYTES // max(1, 4 * images[:1].size))
+    rows = rows_at_once(images[:1].size)
     found = np.empty((len(images), *images.shape[2:]), np.float32)
     for start in range(0, len(images), rows):
         own = slice(start, start + rows)

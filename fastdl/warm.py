@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,29 @@ from .optimizers import Adam
 from .trainer import Trainer
 
 
-def warmup(dtype: Any = None) -> float:
-    """Compile what the CTR network's training needs, or load it from the cache; seconds it took.
+def warmup(dtype: Any = None, what: str = "ctr") -> float:
+    """Compile what a training needs, or load it from the cache; seconds it took.
 
-    Compiled kernels stay in ``fastdl info``'s cache folder: later processes load them in a
-    fraction of a second. NumPy's random state is left as it was.
+    what: "ctr" for the CTR network (15 seconds), "image" for what ``fastdl train-image`` needs with
+    any of its models (a minute), or "all". Compiled kernels stay in ``fastdl info``'s cache folder:
+    later processes load them in a fraction of a second. NumPy's random state is left as it was.
+    ``dtype`` is that of the network; raises ValueError for another ``what``.
 
     >>> import fastdl
     >>> fastdl.warmup() > 0
     True
     """
+    if what not in (*_PARTS, "all"):
+        known = ", ".join(map(repr, _PARTS))
+        raise ValueError(f"what is {what!r}; expected one of {known}, 'all'.")
     start = time.perf_counter()
+    for name, compile_it in _PARTS.items():
+        if what in (name, "all"):
+            compile_it(dtype)
+    return time.perf_counter() - start
+
+
+def _train_ctr(dtype: Any) -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((64, 4))
     t = np.eye(2)[rng.integers(0, 2, 64)]
@@ -36,7 +49,35 @@ def warmup(dtype: Any = None) -> float:
     x, t = x.astype(network.dtype), t.astype(network.dtype)
     Trainer(network, optimizer).train(x, t, x, t, 1, 32, rng=rng, verbose=False)
     optimizer.update(network.parameters(), network.gradient(x, t))
-    return time.perf_counter() - start
+
+
+def _train_images(dtype: Any) -> None:
+    from .data.images import ImageStream, generate_ads
+    from .models.image import BY_NAME, fold
+    from .saliency import grad_cam
+    from .vision.recipe import OPTIMIZERS, make_model, make_optimizer
+
+    ads, rng = generate_ads(24, 24), np.random.default_rng(0)
+    # so small, they still run convolutions in every way
+    small: dict[str, dict[str, Any]] = {
+        "adimagecnn": {"widths": (4,)},
+        "resnet": {"depth": 8, "width": 4},
+        "mobilenet": {"width": 0.125},
+    }
+    for name in BY_NAME:
+        stream = ImageStream(ads, augmentation={"flip": True, "mixup": 0.2})
+        model = make_model(name, len(ads.classes), stream.size, 3, rng, small[name], dtype)
+        for optimizer in OPTIMIZERS:
+            Trainer(model, make_optimizer(optimizer, 0.01, 0.01)).train(
+                stream, None, stream.evaluating(ads), None, 1, 8, rng=rng, verbose=False,
+                loss_at="before",
+            )  # fmt: skip
+        x = next(stream.blocks()).x[:2]
+        fold(model).predict_proba(x)
+        grad_cam(model, x)
+
+
+_PARTS: dict[str, Callable[[Any], None]] = {"ctr": _train_ctr, "image": _train_images}
 
 
 @jit.jit

@@ -182,6 +182,64 @@ def test_weights_of_classes_shift_the_predictions(rng):
     assert means[1] > 2 * means[0] and means[2] > means[0]
 
 
+# one step of all images an epoch, and nothing that mixes a batch's images
+WEIGHTED = {
+    **SMALL, "model_options": {"widths": (4,), "dropout": 0.0, "batch_norm": False},
+    "batch_size": 200, "warmup": 0.0, "epochs": 2, "warm_start": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 3.0}])
+def test_a_weight_counts_as_repeated_images(class_weight, data, rng):
+    x, t = data
+    weight = rng.integers(1, 4, len(t))
+    begun = AdImageClassifier(**WEIGHTED, class_weight=class_weight).fit(x, t)
+    a, b = (pickle.loads(pickle.dumps(begun)) for _ in "ab")  # mean and std stay those of x
+    a.fit(x, t, sample_weight=weight)
+    b.fit(np.repeat(x, weight, axis=0), np.repeat(t, weight))
+    np.testing.assert_allclose(a.predict_proba(x), b.predict_proba(x), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(a.history_["loss"], b.history_["loss"], rtol=1e-4)
+    begun.fit(x, t)
+    assert abs(begun.history_["loss"][0] - a.history_["loss"][0]) > 1e-4
+
+
+def test_images_of_weight_0_are_left_out(data):
+    x, t = data
+    kept = np.arange(len(t)) % 4 > 0
+    a = AdImageClassifier(**SMALL).fit(x, t, sample_weight=kept)
+    b = AdImageClassifier(**SMALL).fit(x[kept], t[kept])
+    np.testing.assert_array_equal(a.predict_proba(x), b.predict_proba(x))
+    assert a.preparation_ == b.preparation_
+    for own in (a, b):
+        own.partial_fit(x, t, sample_weight=kept) if own is a else own.partial_fit(x[kept], t[kept])
+    np.testing.assert_array_equal(a.predict_proba(x), b.predict_proba(x))
+
+
+def test_weights_of_images_judge_the_held_out_ones(rng):
+    x, t = drawn(rng, 240)
+    wrong = np.where(t == 0, 1, t)  # class 1 is class 0's images too, which count for nothing there
+    options = {**SMALL, "epochs": 4, "validation_fraction": 0.25}
+    X, y = np.concatenate([x, x]), np.concatenate([t, wrong])
+    weight = np.concatenate([np.ones(240), np.full(240, 1e-6)])
+    losses = [AdImageClassifier(**options).fit(X, y, w).history_["val_loss"][-1]
+              for w in (weight, None)]  # fmt: skip
+    assert losses[0] < losses[1] / 2
+
+
+def test_weights_that_do_not_fit_are_named(data):
+    x, t = data
+    for weight, message in (
+        (np.ones(5), r"sample_weight has shape \(5,\); expected \(90,\)"),
+        (np.zeros(90), "zero in all rows"),
+        (-np.ones(90), "not negative"),
+        (np.full(90, np.nan), "finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            AdImageClassifier(**SMALL).fit(x, t, sample_weight=weight)
+    request = AdImageClassifier().set_fit_request(sample_weight=True).get_metadata_routing()
+    assert request.fit.requests == {"sample_weight": True}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -16,6 +16,10 @@ from fastdl.data.images import (
     load_mnist,
     load_npz,
 )
+from fastdl.data.images.mnist import DIGITS
+from fastdl.options import options_from
+from fastdl.vision.job import ImageJob
+from fastdl.vision.sources import data_of
 
 
 # ---------------------------------------------------------------------------- MNIST
@@ -50,6 +54,44 @@ def test_mnist_files_plain_and_compressed(tmp_path, digits):
         for found, (pixels, labels) in zip((train, test), digits.values(), strict=True):
             np.testing.assert_array_equal(found.load(slice(60), channels=1)[:, 0], pixels[:60])
             np.testing.assert_array_equal(found.labels, labels)
+
+
+def test_a_command_tells_mnist_from_fashion_mnist(tmp_path, digits):
+    folder = tmp_path / "FashionMNIST" / "raw"  # as torchvision leaves it
+    folder.mkdir(parents=True)
+    write_idx(folder, digits)
+    plain = tmp_path / "mnist"
+    plain.symlink_to(folder)
+    kuzushiji = "o,ki,su,tsu,na,ha,ma,ya,re,wo"
+    asked = [({"data": str(folder)}, "T-shirt/top"), ({"data": str(plain)}, "T-shirt/top"),
+             ({"data": str(folder), "class_names": kuzushiji}, "o")]  # fmt: skip
+    for options, first in asked:
+        for part in data_of(options_from(ImageJob, options, "here")):
+            assert part.classes[0] == first
+    plain.unlink()
+    folder.rename(plain)
+    assert data_of(ImageJob(data=str(plain)))[0].classes == DIGITS
+    with pytest.raises(ValueError, match="the label 2; expected one of the 2 classes a, b"):
+        data_of(ImageJob(data=str(plain), class_names=("a", "b")))
+
+
+def test_class_names_are_of_numbers_only(tmp_path, rng):
+    x, y = rng.integers(0, 255, (40, 4, 4, 3)).astype(np.uint8), np.arange(40) % 2
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    job = options_from(ImageJob, {"data": str(tmp_path / "a.npz"), "class_names": ["bag", "hat"]},
+                       "here")  # fmt: skip
+    assert data_of(job)[1].counts() == {"bag": 20, "hat": 20}
+    for data in (None, str(tmp_path)):
+        with pytest.raises(ValueError, match="class_names is a, b, but the classes of"):
+            data_of(ImageJob(data=data, class_names=("a", "b")))
+    for names, error in (
+        ("a", ValueError),
+        ("a,a", ValueError),
+        ("a,,b", ValueError),
+        (3, TypeError),
+    ):
+        with pytest.raises(error, match="class_names is"):
+            options_from(ImageJob, {"class_names": names}, "here")
 
 
 def test_bad_mnist_files(tmp_path, digits):

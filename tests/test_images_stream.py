@@ -149,7 +149,7 @@ def test_a_full_disk_is_told_before_training(folder, monkeypatch):
 
 
 def test_blocks_are_the_images_themselves_in_their_order(images, monkeypatch):
-    monkeypatch.setattr("fastdl.data.images.stream._BLOCK_BYTES", 10 * 8 * 8 * 3 * 4)
+    monkeypatch.setattr("fastdl.memory.INPUT_BYTES", 10 * 8 * 8 * 3 * 4)
     stream = ImageStream(images, augmentation=ALL, mean=[0.1, 0.2, 0.3], std=0.5)
     blocks = list(stream.blocks())
     assert [len(block) for block in blocks] == [10] * 5
@@ -312,10 +312,10 @@ def test_resumed_in_the_middle_of_an_epoch_to_equal_bits(images, folder, tmp_pat
 
 
 def test_validation_on_a_stream_is_that_on_arrays(images, monkeypatch):
-    monkeypatch.setattr("fastdl.evaluation._IMAGE_BYTES", 10 * 8 * 8 * 3 * 4)
     stream = ImageStream(images, class_weight="balanced")
     net = network(192)
-    block = next(stream.blocks())
+    block = next(stream.blocks())  # of all images
+    monkeypatch.setattr("fastdl.memory.INPUT_BYTES", 10 * 8 * 8 * 3 * 4)
     found = fastdl.evaluation.evaluate(net, stream, None)
     expected = fastdl.evaluation.evaluate(net, block.x, block.t, block.weight)
     np.testing.assert_allclose(found[:2], expected[:2], rtol=1e-12)

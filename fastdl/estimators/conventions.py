@@ -103,7 +103,7 @@ class Classifier(Estimator):
     """Base of classifiers, from their ``predict_proba``."""
 
     _estimator_type = "classifier"
-    weighted_methods: ClassVar[tuple[str, ...]] = ("score",)
+    weighted_methods: ClassVar[tuple[str, ...]] = ("fit", "partial_fit", "score")
     multi_class: ClassVar[bool] = True
     classes_: np.ndarray
 
@@ -120,6 +120,14 @@ class Classifier(Estimator):
         """The most probable of ``classes_``, (N,)."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def set_fit_request(self, *, sample_weight: bool | str | None = None) -> Any:
+        """Whether metadata routing passes sample_weight to ``fit``; returns the estimator."""
+        return self._ask_for_weights("fit", sample_weight)
+
+    def set_partial_fit_request(self, *, sample_weight: bool | str | None = None) -> Any:
+        """Whether metadata routing passes sample_weight to ``partial_fit``."""
+        return self._ask_for_weights("partial_fit", sample_weight)
 
     def set_score_request(self, *, sample_weight: bool | str | None = None) -> Any:
         """Whether metadata routing passes sample_weight to ``score``; returns the estimator."""
@@ -143,7 +151,6 @@ class Classifier(Estimator):
 class BinaryClassifier(Classifier):
     """Base of classifiers of two classes, from their ``predict_proba``."""
 
-    weighted_methods = ("fit", "partial_fit", "score")
     multi_class = False
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -156,11 +163,3 @@ class BinaryClassifier(Classifier):
         """The more probable of ``classes_``, (N,)."""
         second = self.predict_proba(X)[:, 1] > 0.5
         return self.classes_[second.astype(np.intp)]
-
-    def set_fit_request(self, *, sample_weight: bool | str | None = None) -> Any:
-        """Whether metadata routing passes sample_weight to ``fit``; returns the estimator."""
-        return self._ask_for_weights("fit", sample_weight)
-
-    def set_partial_fit_request(self, *, sample_weight: bool | str | None = None) -> Any:
-        """Whether metadata routing passes sample_weight to ``partial_fit``."""
-        return self._ask_for_weights("partial_fit", sample_weight)

@@ -79,18 +79,24 @@ class AdImageClassifier(ImageClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> AdImageClassifier:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> AdImageClassifier:
         """Learn from images X and their labels y (N,); without y X has its own.
+
+        sample_weight (N,), in the order of X's images: one of weight 2 counts in the loss as two,
+        those of weight 0 are left out. Mean and std of the inputs are not weighted.
 
         Raises TypeError and ValueError for parameters and images that cannot be used.
         """
+        from .image_samples import weighted
+
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         self._check_parameters()
         rng = generator(self.random_state)
         images, classes = self._labelled(X, y, self.classes_ if going_on else None)
+        given = weighted(images, sample_weight)
         if not going_on:
             self._begin(X, classes)
-        train, held = self._parts(images, rng)
+        train, held = self._parts(given, rng)
         stream = self._stream(train)
         if not going_on:
             self._build(stream, rng)
@@ -98,20 +104,25 @@ class AdImageClassifier(ImageClassifier):
         self._train(stream, held, self._optimizer(stream.rows, batch), rng, self.epochs)
         return self
 
-    def partial_fit(self, X: Any, y: Any = None, *, classes: Any = None) -> AdImageClassifier:
+    def partial_fit(
+        self, X: Any, y: Any = None, *, classes: Any = None, sample_weight: Any = None
+    ) -> AdImageClassifier:
         """Learn on from further images in one pass, at the constant rate ``lr``.
 
         Of a classifier that is not fitted the first images tell mean and size; classes names all
-        values of y where these images may lack some. The optimizer's moments start anew behind
-        ``fit``, ``load`` and pickle.
+        values of y where these images may lack some; sample_weight as in ``fit``. The optimizer's
+        moments start anew behind ``fit``, ``load`` and pickle.
         """
+        from .image_samples import weighted
+
         fitted = self.__sklearn_is_fitted__()
         self._check_parameters()
         known = self.classes_ if fitted else None if classes is None else np.unique(classes)
         images, found = self._labelled(X, y, known)
+        given = weighted(images, sample_weight)
         if not fitted:
             self._begin(X, found)
-        stream = self._stream(images)
+        stream = self._stream(given)
         if not hasattr(self, "_online"):
             from ..vision.recipe import make_optimizer
 

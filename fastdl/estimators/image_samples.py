@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..data.images import ImageSet, find_images, read_images
 from .classes import checked_labels
+from .fitting import row_weights
 
 
 def labelled(X: Any, y: Any, classes: np.ndarray | None) -> tuple[ImageSet, np.ndarray]:
@@ -38,6 +40,25 @@ def labelled(X: Any, y: Any, classes: np.ndarray | None) -> tuple[ImageSet, np.n
         )
     names = tuple(str(name) for name in found.tolist())
     return ImageSet(images.source, images.rows, place.astype(np.int64), names), found
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Images and their weights, (N,) or None."""
+
+    images: ImageSet
+    weight: np.ndarray | None
+
+    def at(self, rows: np.ndarray) -> Weighted:
+        """Those of these rows."""
+        return Weighted(self.images[rows], None if self.weight is None else self.weight[rows])
+
+
+def weighted(images: ImageSet, sample_weight: Any) -> Weighted:
+    """The images with their weights, checked; those of weight 0 are left out."""
+    weight = row_weights(sample_weight, len(images))
+    found = Weighted(images, weight)
+    return found if weight is None or weight.all() else found.at(np.flatnonzero(weight))
 
 
 def unlabelled(X: Any) -> ImageSet:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..data.images import Augmentation, ImageSet, ImageStream
     from ..optimizers import KernelOptimizer
     from ..vision.trained import Preparation, TrainedImageModel
+    from .image_samples import Weighted
 
 
 class ImageClassifier(HoldsModel, Classifier):
@@ -78,25 +79,24 @@ class ImageClassifier(HoldsModel, Classifier):
         if isinstance(X, np.ndarray) and X.ndim > 2:
             self.n_features_in_ = int(np.prod(X.shape[1:]))
 
-    def _parts(
-        self, images: ImageSet, rng: np.random.Generator
-    ) -> tuple[ImageSet, ImageSet | None]:
+    def _parts(self, given: Weighted, rng: np.random.Generator) -> tuple[Weighted, Weighted | None]:
         """Images to train on, and a share of each class that decides when to stop, if any."""
         from ..data.images.split import stratified_rows
 
         share = float(self.validation_fraction)
+        images = given.images
         if len(images) * share < LEAST_VALIDATION or min(np.unique_counts(images.labels)[1]) < 2:
-            return images, None
+            return given, None
         seed = int(rng.integers(1 << 31))
         first, second = stratified_rows(images.labels, (1 - share, share), seed, images.classes)
-        return images[first], images[second]
+        return given.at(first), given.at(second)
 
-    def _stream(self, images: ImageSet) -> ImageStream:
+    def _stream(self, given: Weighted) -> ImageStream:
         """The images as batches; size, mean and std are those of the model, if it is there."""
         from ..data.images import ImageStream
         from ..vision.recipe import image_channels, image_size
 
-        weights = self.class_weight
+        images, weights = given.images, self.class_weight
         if isinstance(weights, Mapping):
             weights = {str(name): weight for name, weight in weights.items()}
         own: dict[str, Any] = {"size": image_size(images, self.size), "fit": self.resize,
@@ -106,8 +106,9 @@ class ImageClassifier(HoldsModel, Classifier):
             own = {name: known[name] for name in ("size", "channels", "mean", "std", "fit")}
             own["size"] = tuple(own["size"])
         return ImageStream(
-            images, own.pop("size"), augmentation=self.augmentation, class_weight=weights, **own
-        )
+            images, own.pop("size"), augmentation=self.augmentation, class_weight=weights,
+            sample_weight=given.weight, **own,
+        )  # fmt: skip
 
     def _build(self, stream: ImageStream, rng: np.random.Generator) -> None:
         """The model, not trained."""
@@ -129,11 +130,11 @@ class ImageClassifier(HoldsModel, Classifier):
         return make_optimizer(self.optimizer, rate, self.weight_decay, self.momentum)
 
     def _train(
-        self, stream: ImageStream, held: ImageSet | None, optimizer: KernelOptimizer,
+        self, stream: ImageStream, held: Weighted | None, optimizer: KernelOptimizer,
         rng: np.random.Generator, epochs: int,
     ) -> None:  # fmt: skip
-        validation = None if held is None else stream.evaluating(held)
-        callbacks: list[Callback] = [EarlyStopping(patience=self.patience)] if held else []
+        validation = None if held is None else stream.evaluating(held.images, held.weight)
+        callbacks: list[Callback] = [EarlyStopping(patience=self.patience)] if validation else []
         trainer = Trainer(self.model_, optimizer)
         trainer.train(
             stream, None, validation, None, epochs, min(self.batch_size, stream.rows), rng=rng,

@@ -49,6 +49,7 @@ class CrossVector(Layer):
     def backward(self, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
         """(dx0, dx); keeps dw and db."""
         x0, x, s = required(self._saved, self)
+        dout = np.ascontiguousarray(dout)  # columns of a Concat's: one more kernel to compile
         dx0, dx = np.empty_like(x), np.empty_like(x)
         dw, db = np.empty((2, -(-len(x) // ROWS), self.dim), self.dtype)
         ops.cross_backward(x0, x, self.w.reshape(-1), s, dout, dx0, dx, dw, db)

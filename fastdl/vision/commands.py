@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-OnError = Annotated[str, typer.Option(help="Bad files: 'stop', or 'skip' and count them.")]
+from ..flags import (
+    OnError,
+    OptionsFile,
+    Out,
+    Patience,
+    Resume,
+    Seed,
+    Threads,
+    asked_options,
+    chosen_folder,
+    compiling_note,
+    print_skipped,
+)
 
 
 def train_image(
@@ -27,11 +39,13 @@ def train_image(
     ] = None,
     path_column: Annotated[str | None, typer.Option(help="Of a CSV: the paths.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Of a CSV: the labels.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")] = None,
-    on_error: OnError = "stop",
-    options: Annotated[
-        Path | None, typer.Option(help="TOML file with options; those given here go before.")
+    class_names: Annotated[
+        str | None,
+        typer.Option(help="Of labels 0, 1 ... in MNIST's or .npz files: names, by comma."),
     ] = None,
+    out: Out = None,
+    on_error: OnError = "stop",
+    options: OptionsFile = None,
     rows: Annotated[int, typer.Option(help="How many creatives are generated.")] = 3000,
     difficulty: Annotated[float, typer.Option(help="Of generated creatives, 0 to 1.")] = 0.5,
     labels: Annotated[
@@ -60,22 +74,21 @@ def train_image(
     lr: Annotated[float, typer.Option(help="Largest rate; it warms up, then decays.")] = 0.003,
     weight_decay: Annotated[float, typer.Option(help="Decay of the weights.")] = 0.01,
     warmup: Annotated[float, typer.Option(help="Epochs in which the rate rises.")] = 1.0,
-    patience: Annotated[int, typer.Option(help="Epochs without gain before stopping.")] = 10,
+    patience: Patience = 10,
     keep: Annotated[
         str, typer.Option(help="Decoded images are kept in 'memory', on 'disk' or 'nowhere'.")
     ] = "memory",
     pictures: Annotated[
         int, typer.Option(help="Most wrong images in the report; 0: no images at all.")
     ] = 12,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="Number of threads.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    seed: Seed = 0,
+    threads: Threads = None,
+    resume: Resume = False,
 ) -> None:
     """Train an image classifier, test it, and leave model, metrics and pictures in a folder."""
     from rich.console import Console
 
     from .. import set_num_threads
-    from ..cli import asked_options, chosen_folder, compiling_note
     from ..data.skipped import skipped_table
     from ..options import options_from
     from ..report import class_table, facts_table, image_metrics_table
@@ -112,7 +125,6 @@ def predict_image(
     on_error: OnError = "stop",
 ) -> None:
     """Write the class of every image and the probability of each class."""
-    from ..cli import print_skipped
     from ..data import Skipped
     from .predict import predict_images
 
@@ -128,7 +140,6 @@ def evaluate_image(
     """What ``fastdl evaluate`` does for a model of images."""
     from rich.console import Console
 
-    from ..cli import print_skipped
     from ..data import Skipped
     from ..files import write_json
     from ..report import class_table, image_metrics_table

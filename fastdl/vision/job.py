@@ -29,6 +29,7 @@ class ImageJob(Options):
     test: str | None = None  # images that test, in place of a share of data
     path_column: str | None = None  # of a CSV
     label_column: str | None = None
+    class_names: tuple[str, ...] | None = None  # where labels are numbers: MNIST's files, .npz
     rows: int = 3000  # of generated creatives
     difficulty: float = 0.5
     labels: str = "product"
@@ -87,6 +88,19 @@ class ImageJob(Options):
             return {str(key).replace("-", "_"): own for key, own in value.items()}
         if name == "model_options" and value is not None:
             raise TypeError(f"model_options is {value!r}; expected a table of options.")
+        if name == "class_names" and value is not None:
+            return names(value)
         if value is not None and name in ("size", "label_smoothing", "mixup"):
             return Options.checked(name, value, 1 if name == "size" else 0.1)
         return Options.checked(name, value, usual)
+
+
+def names(given: Any) -> tuple[str, ...]:
+    """Names of classes, from a list or from text such as "bag, shoe"; TypeError, ValueError."""
+    parts = given.split(",") if isinstance(given, str) else given
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise TypeError(f"class_names is {given!r}; expected names such as 'bag,shoe'.")
+    found = tuple(part.strip() for part in parts)
+    if len(found) < 2 or not all(found) or len(set(found)) < len(found):
+        raise ValueError(f"class_names is {given!r}; expected two names or more, each once.")
+    return found

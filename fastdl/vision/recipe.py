@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..models.image import BY_NAME, ImageModel
 from ..optimizers import SGD, AdamW, KernelOptimizer
@@ -30,13 +31,14 @@ def model_class(model: Any) -> type[ImageModel]:
 def make_model(
     model: Any, classes: int, size: tuple[int, int], channels: int,
     rng: np.random.Generator | None, options: Mapping[str, Any] | None,
+    dtype: DTypeLike | None = None,
 ) -> ImageModel:  # fmt: skip
     """A model that is not trained. Raises ValueError and TypeError for options that do not fit."""
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"model_options is {options!r}; expected a dict of the model's options.")
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in (options or {}).items()}
     kind = model_class(model)
-    return kind(classes, size=size, channels=channels, rng=rng, **given)
+    return kind(classes, size=size, channels=channels, dtype=dtype, rng=rng, **given)
 
 
 def make_schedule(lr: float, warmup: float, epochs: int, rows: int, batch_size: int) -> Schedule:

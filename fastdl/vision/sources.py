@@ -17,6 +17,7 @@ from ..data.images import (
     read_images,
     split_images,
 )
+from ..data.images.mnist import DIGITS, FASHION
 from ..files import write_json
 from .job import ImageJob
 
@@ -55,7 +56,7 @@ def read_parts(job: ImageJob, folder: Path) -> ImageParts:
     images are not those of the data.json that a run in ``folder`` was begun with. The images of
     validation and test, which come last, are decoded once: a damaged file is told before training.
     """
-    data, own_test = _source(job, job.data)
+    data, own_test = data_of(job)
     sets = {"data": data}
     for name, path in (("valid", job.valid), ("test", job.test)):
         if path is not None:
@@ -76,21 +77,34 @@ def read_parts(job: ImageJob, folder: Path) -> ImageParts:
     return ImageParts(parts[0], validation, test, skipped, known)
 
 
-def _source(job: ImageJob, data: str | None) -> tuple[ImageSet, ImageSet | None]:
-    """The images, and those for testing that some sources bring with them."""
+def data_of(job: ImageJob) -> tuple[ImageSet, ImageSet | None]:
+    """The images of ``job.data``, and those for testing that some sources bring with them."""
+    data = job.data
     if data is None:
+        _check_no_names(job)
         size = job.size or 64
         return generate_ads(job.rows, size, job.seed, job.difficulty, job.labels), None
     path = Path(data)
     if path.suffix.lower() == ".npz":
-        return load_npz(path)
-    if path.is_dir():
-        names = {entry.name.removesuffix(".gz") for entry in path.iterdir()}
-        if "train-images-idx3-ubyte" in names:
-            return load_mnist(path)
-        if "data_batch_1.bin" in names:
-            return load_cifar10(path)
+        return load_npz(path, job.class_names)
+    names = {entry.name.removesuffix(".gz") for entry in path.iterdir()} if path.is_dir() else set()
+    if "train-images-idx3-ubyte" in names:
+        # Fashion-MNIST's files have MNIST's names and sizes: only the folder, or the one around
+        # it, can tell (torchvision's is FashionMNIST/raw)
+        fashion = any("fashion" in name.lower() for name in path.resolve().parts[-2:])
+        return load_mnist(path, job.class_names or (FASHION if fashion else DIGITS))
+    _check_no_names(job)
+    if "data_batch_1.bin" in names:
+        return load_cifar10(path)
     return _labelled(job, data, None), None
+
+
+def _check_no_names(job: ImageJob) -> None:
+    if job.class_names is not None:
+        raise ValueError(
+            f"class_names is {', '.join(job.class_names)}, but the classes of {job.source} have "
+            "names; only in MNIST's files and .npz files numbers stand in their place."
+        )
 
 
 def _labelled(job: ImageJob, data: str, classes: tuple[str, ...] | None) -> ImageSet:

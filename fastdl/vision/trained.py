@@ -14,11 +14,11 @@ import numpy as np
 from ..checkpoint import load
 from ..data.images import ImageSet, normalized
 from ..files import FORMAT_VERSION, check_version, write_json
+from ..memory import rows_at_once
 from ..models.image import ImageModel, fold
 from ..scoring import MODEL
 
 IMAGES = "images.json"
-_BLOCK_BYTES = 16 << 20  # of images that are decoded and predicted at a time
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Preparation:
 
     def blocks(self, images: ImageSet) -> Iterator[np.ndarray]:
         """All images in their order, in pieces of bounded memory."""
-        rows = max(1, _BLOCK_BYTES // (4 * self.size[0] * self.size[1] * self.channels))
+        rows = rows_at_once(self.size[0] * self.size[1] * self.channels)
         for start in range(0, len(images), rows):
             yield self.load(images, slice(start, start + rows))
 

@@ -13,12 +13,11 @@ from fastdl.config import resolve_dtype
 from fastdl.graph import Graph, Node
 from fastdl.layers.layout import channels_first, channels_last
 from fastdl.losses import SoftmaxCrossEntropy
+from fastdl.memory import rows_at_once
 from fastdl.network import evaluation
 from fastdl.validation import check_finite, check_pair, check_size
 
 from .blocks import Blocks, he_fan_out
-
-_BATCH_BYTES = 16 << 20  # of the images that are predicted at a time
 
 
 class ImageModel(Graph):
@@ -124,8 +123,8 @@ def probabilities(network: Graph, x: ArrayLike, batch_size: int | None = None) -
 
 
 def batches(images: np.ndarray, batch_size: int | None = None) -> Iterator[np.ndarray]:
-    """The images in pieces, by default of 16 MB as float32."""
+    """The images in pieces, by default of ``fastdl.memory.INPUT_BYTES``."""
     if batch_size is None:
-        batch_size = max(1, _BATCH_BYTES // max(1, 4 * images[:1].size))
+        batch_size = rows_at_once(images[:1].size)
     for start in range(0, len(images), check_size(batch_size, "batch_size")):
         yield images[start : start + batch_size]

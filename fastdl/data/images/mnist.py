@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,18 @@ FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
            "Bag", "Ankle boot")  # fmt: skip
 
 
-def load_mnist(folder: str | Path) -> tuple[ImageSet, ImageSet]:
+DIGITS = tuple("0123456789")
+
+
+def load_mnist(folder: str | Path, classes: Sequence[str] = DIGITS) -> tuple[ImageSet, ImageSet]:
     """(train, test) of MNIST (LeCun, Cortes & Burges 1998) from a folder with its four files.
 
     They are train-images-idx3-ubyte, train-labels-idx1-ubyte and the same with t10k, also as .gz.
-    Raises FileNotFoundError where one is missing, ValueError where one is damaged.
+    Other sets come in files of the same names and sizes: classes are theirs, in the order in which
+    their labels count. Raises FileNotFoundError where a file is missing, ValueError where one is
+    damaged or has a label that is none of the classes.
     """
-    return _loaded(folder, tuple("0123456789"))
+    return _loaded(folder, tuple(classes))
 
 
 def load_fashion_mnist(folder: str | Path) -> tuple[ImageSet, ImageSet]:

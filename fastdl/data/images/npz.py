@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ _LABELS = ("y", "labels", "label", "targets", "target")
 _CLASSES = ("classes", "class_names", "label_names")
 
 
-def load_npz(path: str | Path) -> tuple[ImageSet, ImageSet]:
+def load_npz(path: str | Path, classes: Sequence[str] | None = None) -> tuple[ImageSet, ImageSet]:
     """(train, test) from arrays such as x_train, y_train, x_test, y_test and, if there, classes.
 
     images_train or train_images, labels for y, and val in the place of test will do. Images and
-    labels are as in ``ImageSet.from_arrays``; without classes, those of the training labels count.
+    labels are as in ``ImageSet.from_arrays``. classes given here go before the file's; without
+    any, the training labels' distinct values are the classes.
 
     Raises ValueError for damaged files, missing arrays, and arrays of Python objects, which would
     have to be unpickled; FileNotFoundError where there is no file.
@@ -28,7 +30,8 @@ def load_npz(path: str | Path) -> tuple[ImageSet, ImageSet]:
     arrays = _arrays(Path(path))
     train = [_named(path, arrays, names, ("train",)) for names in (_IMAGES, _LABELS)]
     test = [_named(path, arrays, names, ("test", "val", "valid")) for names in (_IMAGES, _LABELS)]
-    classes = next((arrays[name].tolist() for name in _CLASSES if name in arrays), None)
+    if classes is None:
+        classes = next((arrays[name].tolist() for name in _CLASSES if name in arrays), None)
     first = ImageSet.from_arrays(*train, classes=classes)
     if classes is None and test[1].dtype.kind not in "UT":  # by value, not by index
         test[1] = np.array([str(int(value)) for value in test[1].reshape(-1)])

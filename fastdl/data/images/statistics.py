@@ -89,4 +89,5 @@ def per_channel(value: Any, channels: int, name: str) -> np.ndarray:
     if not np.isfinite(array).all() or (name == "std" and (array <= 0).any()):
         more = " above 0" if name == "std" else ""
         raise ValueError(f"{name} is {value!r}; expected finite numbers{more}.")
-    return np.ascontiguousarray(np.broadcast_to(array, (channels,)))
+    # a copy: numba compiles a kernel anew for arrays that cannot be written to
+    return np.broadcast_to(array, (channels,)).copy()

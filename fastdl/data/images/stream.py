@@ -9,8 +9,10 @@ import numpy as np
 
 from ...kernels.backend import ops
 from ...layers.layout import channels_first
+from ...memory import rows_at_once
 from ...prefetch import prefetched
 from ...stream import Rows, RowStream, Window
+from ...validation import check_sample_weight
 from .augmentation import Augmentation, as_augmentation
 from .draws import Draws, draw
 from .image_set import ImageSet
@@ -20,7 +22,6 @@ from .store import PixelStore
 from .weights import class_weights
 
 _WINDOW_BYTES = 16 << 20  # of batches that are made together: their images are decoded together
-_BLOCK_BYTES = 4 << 20
 _OFF = Augmentation()
 
 
@@ -31,9 +32,10 @@ class ImageStream(RowStream):
     channels: 1 or 3. mean, std: of each channel, of values from 0 to 1 (one number for all, or
     (C,)); found as by ``channel_statistics`` if not given. augmentation: an ``Augmentation``, a
     preset's name, a dict of fields, or None. class_weight: "balanced", a dict of class name to
-    weight, or None; they are the rows' weights. fit: as in ``ImageSet.load``. keep: where decoded
-    images are kept for later epochs, "memory" (if they fit into memory_bytes, else nowhere), "disk"
-    (a temporary file) or "nowhere".
+    weight, or None; sample_weight: of each image, (rows,) or None; the rows' weights are the
+    products of both. fit: as in ``ImageSet.load``. keep: where decoded images are kept for later
+    epochs, "memory" (if they fit into memory_bytes, else nowhere), "disk" (a temporary file) or
+    "nowhere".
 
     A batch has x (rows, C, H, W) float32 with channels-last memory, (value / 255 - mean) / std,
     and t (rows, classes) float32, a distribution for ``SoftmaxCrossEntropy``. ``blocks`` gives
@@ -56,8 +58,8 @@ class ImageStream(RowStream):
         self, images: ImageSet, size: int | tuple[int, int] | None = None, *, channels: int = 3,
         mean: Any = None, std: Any = None,
         augmentation: Augmentation | str | dict[str, Any] | None = None,
-        class_weight: Any = None, fit: str = "crop", keep: str = "memory",
-        memory_bytes: int = 1 << 30,
+        class_weight: Any = None, sample_weight: Any = None, fit: str = "crop",
+        keep: str = "memory", memory_bytes: int = 1 << 30,
     ) -> None:  # fmt: skip
         if not len(images):
             raise ValueError("There are no images in the set.")
@@ -67,7 +69,11 @@ class ImageStream(RowStream):
         self.store = PixelStore(
             images, self.size, self.channels, check_fit(fit), keep, memory_bytes
         )
-        self.class_weight = class_weights(images.labels, images.classes, class_weight)
+        own = check_sample_weight(sample_weight, self.rows)
+        self.class_weight = class_weights(images.labels, images.classes, class_weight, own)
+        self._weight = own  # of each row
+        if self.class_weight is not None:
+            self._weight = self.class_weight[images.labels] * (1.0 if own is None else own)
         shape = (*self.size, self.channels)
         if mean is None or std is None:
             found = statistics_of(self.store.pixels, self.rows, shape)
@@ -87,18 +93,21 @@ class ImageStream(RowStream):
             "std": self.std.tolist(), "fit": self.fit,
         }  # fmt: skip
 
-    def evaluating(self, images: ImageSet) -> ImageStream:
-        """A stream of other images with this one's settings, without augmentation and weights."""
+    def evaluating(self, images: ImageSet, sample_weight: Any = None) -> ImageStream:
+        """A stream of other images with this one's settings, without augmentation.
+
+        Their weights are sample_weight alone.
+        """
         return ImageStream(
             images, self.size, channels=self.channels, mean=self.mean, std=self.std, fit=self.fit,
-            keep=self._keep, memory_bytes=self._memory_bytes,
+            sample_weight=sample_weight, keep=self._keep, memory_bytes=self._memory_bytes,
         )  # fmt: skip
 
     def blocks(self) -> Iterator[Rows]:
         yield from prefetched(self._blocks())
 
     def _blocks(self) -> Generator[Rows, None, None]:
-        size = max(1, _BLOCK_BYTES // self._row_bytes)
+        size = rows_at_once(self._row_bytes // 4)
         for start in range(0, self.rows, size):
             rows = np.arange(start, min(start + size, self.rows))
             yield self._made(rows, len(rows), _OFF, [[0]])
@@ -154,7 +163,7 @@ class ImageStream(RowStream):
             return np.zeros((len(rows), 0), np.float32), None
         t = np.full((len(rows), K), smoothing / K, np.float32)
         t[np.arange(len(rows)), labels] += 1 - smoothing
-        weight = None if self.class_weight is None else self.class_weight[labels]
+        weight = None if self._weight is None else self._weight[rows]
         if draws.partner is not None and draws.share is not None:
             share = draws.share
             if weight is not None:

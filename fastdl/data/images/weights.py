@@ -10,11 +10,14 @@ import numpy as np
 from ...validation import check_number
 
 
-def class_weights(labels: np.ndarray, classes: Sequence[str], weight: Any) -> np.ndarray | None:
+def class_weights(
+    labels: np.ndarray, classes: Sequence[str], weight: Any, sample_weight: np.ndarray | None = None
+) -> np.ndarray | None:
     """The weight of each class, float64 (classes,), or None for None.
 
     "balanced" is N / (K count) for K classes, as in scikit-learn, and 0 for a class without rows;
-    a dict has weights by class name, 1 for those that it leaves out.
+    with sample_weight (N,), its sums are taken for N and the counts. A dict has weights by class
+    name, 1 for those that it leaves out.
 
     Raises ValueError for names that are no classes and for negative weights.
 
@@ -24,8 +27,10 @@ def class_weights(labels: np.ndarray, classes: Sequence[str], weight: Any) -> np
     if weight is None:
         return None
     if isinstance(weight, str) and weight == "balanced":
-        counts = np.bincount(labels, minlength=len(classes))
-        return np.where(counts, len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0)
+        counts = np.bincount(labels, sample_weight, minlength=len(classes)).astype(np.float64)
+        found = np.zeros(len(classes))
+        share = counts.sum() / np.count_nonzero(counts)
+        return np.divide(share, counts, out=found, where=counts > 0)
     if not isinstance(weight, Mapping):
         raise ValueError(f"class_weight is {weight!r}; expected 'balanced', a dict or None.")
     unknown = [name for name in weight if str(name) not in classes]

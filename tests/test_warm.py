@@ -1,0 +1,67 @@
+"""Compiling ahead of time: what it compiles is what trainings need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from commands import run
+from fastdl.kernels import jit
+
+import fastdl
+
+LOADED_LATER = """
+import importlib, sys
+import numpy as np
+import fastdl
+from fastdl.kernels.backend import FILES, kernel_names
+from fastdl.vision.job import ImageJob
+from fastdl.vision.pipeline import train_images
+
+def loaded():
+    found = set()
+    for file in FILES:
+        module = importlib.import_module(f"fastdl.kernels.{file}")
+        for name in kernel_names(file):
+            found |= {(name, str(s)) for s in getattr(module, name).signatures}
+    return found
+
+np.random.seed(1)
+before = np.random.get_state()[1].tobytes()
+fastdl.warmup(what="image")
+assert np.random.get_state()[1].tobytes() == before
+warm = loaded()
+options = {"adimagecnn": {"widths": [8, 16]}, "resnet": {"width": 16, "depth": 8}}
+for model, own in options.items():
+    job = ImageJob(rows=60, size=32, epochs=1, batch_size=16, augment="standard", model=model,
+                   pictures=2, class_weight="balanced", model_options=own)
+    train_images(job, sys.argv[1] + model, verbose=False)
+print(len(warm), sorted(loaded() - warm))
+"""
+
+
+@pytest.mark.skipif(not jit.numba_is_compiling(), reason="nothing is compiled")
+def test_training_on_images_needs_no_kernel_that_was_not_warmed_up(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED_LATER, str(tmp_path / "run")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    count, later = done.stdout.split(maxsplit=1)
+    assert int(count) > 15 and later.strip() == "[]"
+
+
+def test_the_command_says_how_long_it_took(capsys):
+    assert run("warmup") == 0
+    assert "Kernels are ready after" in capsys.readouterr().out
+    assert run("warmup", "everything") == 2
+    assert "what is 'everything'; expected one of 'ctr', 'image', 'all'" in capsys.readouterr().err
+
+
+def test_every_part_is_compiled_for_all(monkeypatch):
+    seen = []
+    for name in ("ctr", "image"):
+        monkeypatch.setitem(fastdl.warm._PARTS, name, lambda dtype, name=name: seen.append(name))
+    for what in ("ctr", "image", "all"):
+        fastdl.warmup("float64", what)
+    assert seen == ["ctr", "image", "ctr", "image"]
