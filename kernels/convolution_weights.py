@@ -34,6 +34,7 @@ NEAR = 128  # pixels whose products are added up at a time: both sides are in th
 JOINED = 16  # channels of dW that one task adds up
 PARTIAL = 1 << 20  # numbers in the sums of all chunks together
 CHUNKS = 32  # at most so many sums of dW beside each other
+MOST_PARTS = 4
 PARTS = 16  # tasks that the columns of a large dW are cut into
 
 
@@ -182,8 +183,10 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     Kp = rounded(Kg, vector)
     size = unit_size(N, OH, OW, C * stride[0] * stride[1])
     units = pieces(N, size[0]) * pieces(OH, size[1])
-    chunks = max(1, min(units, CHUNKS, PARTIAL // (G * n_steps * Kp)))
-    parts = max(1, min(G * pieces(Kg, block_width(Kg, each, vector)), PARTS // chunks))
+    # few chunks of some columns each: the sums of all chunks have to be written and read again
+    parts = min(G * pieces(Kg, block_width(Kg, each, vector)), MOST_PARTS)
+    chunks = max(1, min(units, CHUNKS // parts, PARTIAL // (G * n_steps * Kp)))
+    parts = max(parts, min(G * pieces(Kg, block_width(Kg, each, vector)), PARTS // chunks))
     sums = np.empty((chunks, G, n_steps, Kp), dW.dtype)
     bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
     cut, small = (chunks, parts), N * OH * OW * dW.size < SMALL
