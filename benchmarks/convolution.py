@@ -18,6 +18,7 @@ from common import alternate, main, peak, row, threads, torch_or_none
 from fastdl.kernels.backend import ops
 
 import fastdl
+from fastdl.layers.convolution import few_channels
 from fastdl.layers.winograd import winograd_tile
 
 THREADS = 2
@@ -89,6 +90,7 @@ def our_side(
         tile = winograd_tile(of.shape, depth, x.dtype)
 
     narrow = shape.groups > 1 and shape.k == 3
+    few = what == "data" and few_channels(shape.C, shape.groups, tile, x.dtype)
 
     def forward() -> None:
         if narrow:
@@ -100,7 +102,9 @@ def our_side(
 
     def data() -> None:
         around = 2 - padding[0], 2 - padding[1]
-        if narrow and shape.stride == 2:
+        if few:
+            ops.few_channels_backward_data(W, dout, *geometry[:3], out)
+        elif narrow and shape.stride == 2:
             ops.depthwise_backward_data(W, dout, padding, out)
         elif narrow:
             ops.depthwise_forward(1, dout, W, b[:0], True, around, False, out)
@@ -118,7 +122,8 @@ def our_side(
             ops.conv2d_backward_weights(x, dout, *geometry, out, db)
 
     call = {"forward": forward, "data": data, "weights": weights}[what]
-    return call, out, f"F({tile}x{tile})" if tile else "depthwise" if narrow else "direct"
+    way = "columns" if few else f"F({tile}x{tile})" if tile else ""
+    return call, out, way or ("depthwise" if narrow else "direct")
 
 
 def torch_side(

@@ -288,3 +288,42 @@ def test_narrow_keeps_a_bad_number_in_its_channel_and_reach(value, stride, rng):
     found = narrow_results(0, case, x, W, b, dout)
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(np.isfinite(mine), np.isfinite(theirs))
+
+
+few = st.builds(
+    lambda case, C, K: case._replace(groups=1, depth=C, columns=K),
+    cases,
+    st.integers(1, 4),
+    st.sampled_from([1, 5, 16, 40]),
+)
+FEW_LARGE = [
+    Case(70, (28, 27), 1, 1, 20, (5, 4)),
+    Case(3, (120, 131), 1, 3, 16, (7, 7), (2, 2), (3, 3)),
+    Case(2, (90, 600), 1, 2, 9, (3, 3), (1, 1), (1, 1)),
+]
+
+
+def few_channels(side, case, W, dout, place=lambda array: array):
+    dx = place(np.full((case.N, *case.size, case.depth), np.nan, W.dtype))
+    stride, padding, dilation, _ = case.geometry
+    kernel = both("few_channels", "few_channels_backward_data")[side]
+    kernel(place(W), place(dout), stride, padding, dilation, dx)
+    return dx
+
+
+@settings(max_examples=80, deadline=None)
+@given(case=few, seed=st.integers(0, 99))
+def test_few_channels_is_the_twin(case, seed):
+    assume(min(case.outputs) > 0)
+    _, W, _, dout = case.arrays(np.random.default_rng(seed))
+    mine, twin = few_channels(0, case, W, dout, guarded), few_channels(1, case, W, dout)
+    np.testing.assert_allclose(mine, twin, rtol=0, atol=1e-5 * max(1, np.abs(twin).max()))
+
+
+@pytest.mark.parametrize("case", FEW_LARGE, ids=str)
+def test_few_channels_of_large_arrays_on_two_thread_counts(case, rng, two_thread_counts):
+    _, W, _, dout = case.arrays(rng)
+    one, two = two_thread_counts(lambda: few_channels(0, case, W, dout))
+    twin = few_channels(1, case, W, dout)
+    np.testing.assert_allclose(one, twin, rtol=0, atol=1e-5 * np.abs(twin).max())
+    assert one.tobytes() == two.tobytes()

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ..config import resolve_dtype
 from ..initializers import get_initializer
 from ..kernels import activation as kinds
+from ..kernels.vectors import BYTES
 from ..memory import step_array
 from ..validation import check_pair, check_size
 from .base import Layer, ops, required
@@ -17,6 +18,15 @@ from .layout import channels_first, channels_last
 from .winograd import winograd_tile
 
 Pair = tuple[int, int]
+
+
+def few_channels(channels: int, groups: int, tile: int, dtype: np.dtype[Any]) -> bool:
+    """Whether the gradient of an input is summed up from columns: see kernels/few_channels.py.
+
+    tile: that of Winograd's algorithm, which is as fast for more than one channel, or 0.
+    """
+    few = 4 * channels * dtype.itemsize <= BYTES
+    return groups == 1 and few and (channels == 1 or not tile)
 
 
 class Conv2D(Layer):
@@ -152,7 +162,12 @@ class Conv2D(Layer):
         dx = step_array(required(self.x, self).shape, self.dtype)
         tile = self._tile(dx, self.out_channels, "backward data")
         around, none = (2 - self._edges[0][0], 2 - self._edges[0][1]), np.empty(0, self.dtype)
-        if self._depthwise and self.stride == (2, 2):
+        if few_channels(self.in_channels, self.groups, tile, self.dtype):
+            ops.few_channels_backward_data(
+                self.W, d, self.stride, self._edges[0], self.dilation, dx
+            )
+            self.algorithms["backward data"] = "columns"
+        elif self._depthwise and self.stride == (2, 2):
             ops.depthwise_backward_data(self.W, d, self._edges[0], dx)
         elif self._depthwise:
             ops.depthwise_forward(1, d, self.W, none, True, around, False, dx)
