@@ -72,19 +72,26 @@ def _input_of_tiles(x, place, m, TW, padding):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _transform_inputs(m, held, images, rows, TW, C, V):  # type: ignore[no-untyped-def]
-    """V (tiles, a^2, Cs) = B^T d B of every tile."""
+def _transform_tiles(m, border, held, images, rows, TW, C, V):  # type: ignore[no-untyped-def]
+    """V (tiles, a^2, Cs) = B^T d B of every tile of inputs, which overlap by a border of 2.
+
+    Without a border A dY A^T of every tile of the outputs' gradient.
+    """
     tiles, places, Cs = V.shape
-    HS, WS, out, vector = rows * m + 2, TW * m + 2, V.reshape(-1), lanes(V)
+    HS, WS, out, vector = rows * m + border, TW * m + border, V.reshape(-1), lanes(V)
     for tile in range(tiles):
         image, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
         first = ((image * HS + th * m) * WS + tw * m) * C
         for c in range(0, C, vector):
             source, target = at(held, first + c), at(out, tile * places * Cs + c)
-            if m == 2:
+            if border and m == 2:
                 inputs_2(source, WS * C, C, target, 4 * Cs, Cs)
-            else:
+            elif border:
                 inputs_4(source, WS * C, C, target, 6 * Cs, Cs)
+            elif m == 2:
+                gradients_2(source, WS * C, C, target, 4 * Cs, Cs)
+            else:
+                gradients_4(source, WS * C, C, target, 6 * Cs, Cs)
 
 
 @jit(apart=True)
@@ -120,7 +127,7 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
     V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
     M = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
     held = _input_of_tiles(x, place, m, TW, padding)
-    _transform_inputs(m, held, images, rows, TW, C, V)
+    _transform_tiles(m, 2, held, images, rows, TW, C, V)
     most = table_size(tiles)
     sources, targets = np.zeros(most, np.int64), np.zeros(most, np.int64)
     for tile in range(tiles):
@@ -198,26 +205,6 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
 
 
 @jit(apart=True)
-def _transform_gradients(m, dout, place, D):  # type: ignore[no-untyped-def]
-    """D (tiles, a^2, Ks) = A dY A^T of every tile."""
-    tiles, places, Ks = D.shape
-    _, _OH, OW, K = dout.shape
-    image, images, row, rows = place
-    TW, vector = pieces(OW, m), lanes(D)
-    HS, WS, out = rows * m, TW * m, D.reshape(-1)
-    held = copy_unit(dout, K, image, images, row * m, HS, 0, WS)
-    for tile in range(tiles):
-        i, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
-        first = ((i * HS + th * m) * WS + tw * m) * K
-        for k in range(0, K, vector):
-            source, target = at(held, first + k), at(out, tile * places * Ks + k)
-            if m == 2:
-                gradients_2(source, WS * K, K, target, 4 * Ks, Ks)
-            else:
-                gradients_4(source, WS * K, K, target, 6 * Ks, Ks)
-
-
-@jit(apart=True)
 def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # type: ignore[no-untyped-def]
     """One chunk's sum over its tiles of V^T D for some columns, turned into filters (9 C, Kp)."""
     chunks, width = cut
@@ -244,8 +231,9 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
         tiles = images * rows * TW
         V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
         D = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
-        _transform_inputs(m, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
-        _transform_gradients(m, dout, place, D)
+        _transform_tiles(m, 2, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
+        held = copy_unit(dout, K, image, images, row * m, rows * m, 0, TW * m)
+        _transform_tiles(m, 0, held, images, rows, TW, K, D)
         if start == 0 and bias_sums.size:
             pixels = images * min(rows * m, OH - row * m) * OW
             add_pixels(dout.reshape(-1), (image * OH + row * m) * OW * K, pixels, wide,
