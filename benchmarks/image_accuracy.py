@@ -31,7 +31,7 @@ RECIPES = {  # (file, channels, epochs, network, augmentation)
         {"shift": 0.08, "rotation": 10},
     ),
     "cifar": (
-        "cifar10_12k.npz", 3, 20, {"widths": (32, 64, 128), "dropout": 0.0},
+        "cifar10_12k.npz", 3, 12, {"widths": (32, 64, 128), "dropout": 0.0},
         {"flip": True, "shift": 0.125},
     ),
 }  # fmt: skip

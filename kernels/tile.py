@@ -27,6 +27,7 @@ from .vectors import I64, REGISTERS, Vectors
 ROWS = 8 if REGISTERS == 32 else 4  # with 12, LLVM spills registers: a quarter of the speed
 WIDE = 4 if REGISTERS == 32 else 3  # vectors of columns at most
 FLAT = 6 if REGISTERS == 32 else ROWS  # rows of a tile of WIDE vectors
+FAR = 32  # steps from which on the next tile's rows are fetched ahead
 
 
 def _plain(vectors: int, each: bool, height: int = ROWS) -> Any:
@@ -58,8 +59,9 @@ def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
         a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns = values
         v = Vectors(builder, context.get_data_type(signature.args[0].dtype))
         sources = [builder.gep(a, [row]) for row in _numbers(builder, rows, height)]
-        for row in _numbers(builder, builder.gep(rows, [ir.Constant(I64, height)]), height):
-            v.prefetch(builder.gep(a, [row]))  # the next tile's
+        with builder.if_then(builder.icmp_signed(">=", count, ir.Constant(I64, FAR))):
+            for row in _numbers(builder, builder.gep(rows, [ir.Constant(I64, height)]), height):
+                v.prefetch(builder.gep(a, [row]))  # the next tile's
         targets = [builder.gep(out, [place]) for place in _numbers(builder, places, height)]
         is_row = [builder.icmp_signed("<", ir.Constant(I64, i), valid) for i in range(height)]
         masks = [
@@ -106,11 +108,19 @@ def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
         builder.cbranch(builder.icmp_signed("<", following[0], count), *blocks[2:])
 
         builder.position_at_end(blocks[3])
-        for i in range(height):
-            with builder.if_then(is_row[i]):
-                for j in range(vectors):
-                    value = v.positive(sums[i, j], relu)
-                    v.store_masked(value, targets[i], j * v.lanes, masks[j])
+        values = {cell: v.positive(total, relu) for cell, total in sums.items()}
+        whole = builder.and_(
+            is_row[-1], builder.icmp_signed("==", columns, ir.Constant(I64, vectors * v.lanes))
+        )
+        with builder.if_else(whole) as (then, otherwise):
+            with then:
+                for i, j in cells:
+                    v.store(values[i, j], targets[i], j * v.lanes)
+            with otherwise:
+                for i in range(height):
+                    with builder.if_then(is_row[i]):
+                        for j in range(vectors):
+                            v.store_masked(values[i, j], targets[i], j * v.lanes, masks[j])
         return context.get_dummy_value()
 
     @intrinsic
