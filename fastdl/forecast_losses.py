@@ -1,6 +1,6 @@
 """Losses of forecasts: quantiles, and distributions by their negative log likelihood.
 
-The network puts out ``loss.parameters`` numbers for each step of the horizon L: x (N, L P), or of
+The network puts out ``loss.outputs`` numbers for each step of the horizon L: x (N, L P), or of
 any shape that holds as many in that order. t is (N, L), with NaN where a value is missing; a third
 axis (N, L, 2) brings each value's scale s beside it, in whose units the network works (1 without).
 The loss is the mean over the values that are there, weighted by the rows' ``sample_weight``.
@@ -23,11 +23,11 @@ QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
 class ForecastLoss(Layer):
-    """Base of the losses; ``kind`` names the formula to the kernel, P = ``parameters``."""
+    """Base of the losses; ``kind`` names the formula to the kernel, P = ``outputs``."""
 
     kind: ClassVar[int]
     one_hot: ClassVar[bool] = False
-    parameters: int = 2
+    outputs: int = 2
     levels: np.ndarray = np.empty(0)
 
     _slope: np.ndarray | None = None  # (N L, P): d loss / dx
@@ -44,14 +44,14 @@ class ForecastLoss(Layer):
         x = floating(x, "x")
         check_batch(x, "x")
         self._shape = x.shape
-        steps = x.size // (len(x) * self.parameters)
-        if x.size != len(x) * steps * self.parameters or not steps:
+        steps = x.size // (len(x) * self.outputs)
+        if x.size != len(x) * steps * self.outputs or not steps:
             raise ValueError(
-                f"x has shape {x.shape}; {type(self).__name__} takes {self.parameters} numbers for "
+                f"x has shape {x.shape}; {type(self).__name__} takes {self.outputs} numbers for "
                 "each step."
             )
         values, scale = self._targets(t, (len(x), steps), x.dtype)
-        rows = x.reshape(-1, self.parameters)
+        rows = x.reshape(-1, self.outputs)
         slope, loss = np.empty_like(rows), np.empty(len(rows))
         ops.likelihood_losses(self.kind, rows, values, scale, self.levels, slope, loss)
         weight = check_sample_weight(sample_weight, len(x))
@@ -110,7 +110,7 @@ class QuantileLoss(ForecastLoss):
         ]
         if not self.quantiles or sorted(set(self.quantiles)) != self.quantiles:
             raise ValueError(f"quantiles are {list(quantiles)}; expected ascending numbers.")
-        self.levels, self.parameters = np.array(self.quantiles), len(self.quantiles)
+        self.levels, self.outputs = np.array(self.quantiles), len(self.quantiles)
 
 
 class GaussianLikelihood(ForecastLoss):
@@ -126,7 +126,7 @@ class StudentTLikelihood(ForecastLoss):
     """
 
     kind = kinds.STUDENT_T
-    parameters = 3
+    outputs = 3
 
 
 class NegativeBinomialLikelihood(ForecastLoss):

@@ -245,8 +245,8 @@ def _compiled_data() -> Any:
         def body(channel: Any, mask: Any, checked: bool) -> None:
             filters = _filters(v, f, step, channel)
             near = {
-                place: given.load(*place, channel, mask, checked)
-                for place in np.ndindex(2, COLUMNS + 1)
+                (r, c): given.load(r, c, channel, mask, checked)
+                for r, c in np.ndindex(2, COLUMNS + 1)
             }
             for a, w in np.ndindex(2, 2 * COLUMNS):
                 total = v.zero

@@ -33,7 +33,7 @@ def loss(request):
 
 def batch(loss, rng, N=7, L=5, dtype="float64"):
     """x, t with a scale, and a missing value."""
-    x = rng.standard_normal((N, L, loss.parameters)).astype(dtype)
+    x = rng.standard_normal((N, L, loss.outputs)).astype(dtype)
     counts = isinstance(loss, NegativeBinomialLikelihood)
     value = rng.poisson(30, (N, L)) if counts else 30 * rng.standard_normal((N, L))
     t = np.stack([value, 5 + 20 * rng.random((N, L))], axis=2).astype(dtype)
@@ -45,7 +45,7 @@ def batch(loss, rng, N=7, L=5, dtype="float64"):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_is_the_twin(loss, N, dtype, rng, two_thread_counts):
     x, t = batch(loss, rng, max(1, N // 5), 5, dtype)
-    x, (t, scale) = x.reshape(-1, loss.parameters), np.ascontiguousarray(t.reshape(-1, 2).T)
+    x, (t, scale) = x.reshape(-1, loss.outputs), np.ascontiguousarray(t.reshape(-1, 2).T)
     arguments = (loss.kind, x, t, scale, loss.levels, x, np.empty(len(x)))
     limits = {"rtol": 1e-4 if dtype == "float32" else 1e-7, "atol": 1e-6}
     compare("likelihood", "likelihood_losses", arguments, [5, 6], two_thread_counts, **limits)
