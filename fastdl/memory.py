@@ -13,7 +13,7 @@ import numpy as np
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # mallopt(3)
 # Of the images or series that a network takes at a time where it does not train. What layers make
 # of them is far larger, and a few hundred small images already keep all threads busy.
-INPUT_BYTES = 4 << 20
+INPUT_BYTES = 1 << 20
 _LARGEST_OF_HEAP = (32 << 20) - (1 << 16)  # glibc's upper bound of what it may learn from, nearly
 
 
@@ -21,7 +21,7 @@ def rows_at_once(values: int) -> int:
     """How many rows of so many values, as float32, a network takes at a time; at least one.
 
     >>> rows_at_once(3 * 32 * 32)
-    341
+    85
     """
     return max(1, INPUT_BYTES // (4 * max(1, values)))
 
