@@ -13,10 +13,13 @@ from numba import prange
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .math import sigmoid, tanh
-from .patches import block_width
 from .recurrent import (
     ROWS,
     STEPS,
+    add,
+    column_parts,
+    copy,
+    fill,
     first_state,
     input_gradient,
     length_of,
@@ -25,25 +28,24 @@ from .recurrent import (
     pack,
     pack_turned,
     packed_like,
+    put_sums,
     row_table,
     start_of,
     take_inputs,
     task_rows,
-    weight_columns,
+    weight_sums,
 )
-from .vectors import lanes
+from .vectors import at, lanes
 
 KERNELS = ("lstm_forward", "lstm_backward")
 
 
 @jit(apart=True)
-def _cell(z, c, c_next, h_next):  # type: ignore[no-untyped-def]
+def _cell(H, z, c, c_next, h_next):  # type: ignore[no-untyped-def]
     """One row: z (4H,) becomes the gates, c_next and h_next the next state."""
-    H = c.size
-    i, f, g, o = z[:H], z[H : 2 * H], z[2 * H : 3 * H], z[3 * H :]
-    both = z[: 2 * H]
+    i, f, g, o = z, at(z, H), at(z, 2 * H), at(z, 3 * H)
     for j in range(2 * H):
-        both[j] = sigmoid(both[j])
+        z[j] = sigmoid(z[j])
     for j in range(H):
         g[j] = tanh(g[j])
     for j in range(H):
@@ -57,28 +59,22 @@ def _cell(z, c, c_next, h_next):  # type: ignore[no-untyped-def]
 @jit(apart=True)
 def _cells(t, lengths, first, last, inputs, gates, cells, out):  # type: ignore[no-untyped-def]
     """Step t of a task's rows, from the gates' products to the next state and out."""
-    T, H = gates.shape[0], cells.shape[2]
+    T, B, G = gates.shape
+    P, H = inputs.shape[2], cells.shape[2]
+    a, z, c, to = inputs.reshape(-1), gates.reshape(-1), cells.reshape(-1), out.reshape(-1)
     for r in range(first, last):
-        z, c, c_next = gates[t, r], cells[t, r], cells[t + 1, r]
-        h, h_next = inputs[t, r, :H], inputs[t + 1, r, :H]
-        inside = t < length_of(lengths, r, T)
-        if inside:
-            _cell(z, c, c_next, h_next)
+        now, then = t * B + r, (t + 1) * B + r
+        own, h_next = at(z, now * G), at(a, then * P)
+        if t < length_of(lengths, r, T):
+            _cell(H, own, at(c, now * H), at(c, then * H), h_next)
+            if to.size:
+                copy(at(to, (r * T + t) * H), h_next, H)
         else:
-            for j in range(4 * H):
-                z[j] = 0
-            for j in range(H):
-                c_next[j] = c[j]
-            for j in range(H):
-                h_next[j] = h[j]
-        if out.shape[1]:
-            to = out[r, t]
-            if inside:
-                for j in range(H):
-                    to[j] = h_next[j]
-            else:
-                for j in range(H):
-                    to[j] = 0
+            fill(own, 0, G)
+            copy(at(c, then * H), at(c, now * H), H)
+            copy(h_next, at(a, now * P), H)
+            if to.size:
+                fill(at(to, (r * T + t) * H), 0, H)
 
 
 @jit(apart=True)
@@ -90,10 +86,7 @@ def _forward_task(task, x, lengths, packed, start, h0, c0, inputs, gates, cells,
     longest = longest_of(lengths, first, last, T)
     flat, products = inputs.reshape(-1), gates.reshape(-1)
     first_state(h0, first, last, inputs)
-    for r in range(first, last):
-        given, own = c0[r], cells[0, r]
-        for j in range(H):
-            own[j] = given[j]
+    copy(at(cells.reshape(-1), first * H), at(c0.reshape(-1), first * H), (last - first) * H)
     for t in range(T):
         take_inputs(x, t, lengths, first, last, inputs)
         if t < longest:
@@ -127,12 +120,10 @@ def lstm_forward(x, lengths, W, U, b, h0, c0, inputs, gates, cells, out):  # typ
 
 
 @jit(apart=True)
-def _cell_backward(z, c, c_next, dh, dc, dz):  # type: ignore[no-untyped-def]
+def _cell_backward(H, one, z, c, c_next, dh, dc, dz):  # type: ignore[no-untyped-def]
     """One row: dh and dc at the next state give dz (4H,), and dc at the state before."""
-    H = c.size
-    one = c.dtype.type(1)
-    i, f, g, o = z[:H], z[H : 2 * H], z[2 * H : 3 * H], z[3 * H :]
-    di, df, dg, do = dz[:H], dz[H : 2 * H], dz[2 * H : 3 * H], dz[3 * H :]
+    i, f, g, o = z, at(z, H), at(z, 2 * H), at(z, 3 * H)
+    di, df, dg, do = dz, at(dz, H), at(dz, 2 * H), at(dz, 3 * H)
     for j in range(H):
         dg[j] = tanh(c_next[j])
     for j in range(H):
@@ -152,23 +143,24 @@ def _cell_backward(z, c, c_next, dh, dc, dz):  # type: ignore[no-untyped-def]
 @jit(apart=True)
 def _cells_backward(t, cut, lengths, first, gates, cells, dout, dh, dc, dgates):  # type: ignore[no-untyped-def]
     """Step t of a task's rows; dh is left at 0, or as it was where the step did nothing."""
-    T, H = gates.shape[0], cells.shape[2]
-    for i in range(dh.shape[0]):
-        r, d, e, dz = first + i, dh[i], dc[i], dgates[t, first + i]
+    T, B, G = gates.shape
+    R, H = dh.shape
+    z, c, given, dz = gates.reshape(-1), cells.reshape(-1), dout.reshape(-1), dgates.reshape(-1)
+    d, e = dh.reshape(-1), dc.reshape(-1)
+    for i in range(R):
+        r = first + i
+        now, then = t * B + r, (t + 1) * B + r
         if t >= length_of(lengths, r, T):
-            for j in range(4 * H):
-                dz[j] = 0
+            fill(at(dz, now * G), 0, G)
             continue
-        if dout.shape[1]:
-            given = dout[r, t]
-            for j in range(H):
-                d[j] += given[j]
-        _cell_backward(gates[t, r], cells[t, r], cells[t + 1, r], d, e, dz)
-        for j in range(H):
-            d[j] = 0
+        own, other = at(d, i * H), at(e, i * H)
+        if given.size:
+            add(own, at(given, (r * T + t) * H), H)
+        _cell_backward(H, gates.dtype.type(1), at(z, now * G), at(c, now * H), at(c, then * H),
+                       own, other, at(dz, now * G))  # fmt: skip
+        fill(own, 0, H)
         if cut:
-            for j in range(H):
-                e[j] = 0
+            fill(other, 0, H)
 
 
 @jit(apart=True)
@@ -182,13 +174,8 @@ def _backward_task(
     longest = longest_of(lengths, first, last, T)
     zeros = np.zeros(max(H, dx.shape[2]) + lanes(gates), gates.dtype)
     d, e = dh0[first:last], dc0[first:last]
-    for i in range(last - first):
-        row, given = d[i], dh[first + i]
-        for j in range(H):
-            row[j] = given[j]
-        row, given = e[i], dc[first + i]
-        for j in range(H):
-            row[j] = given[j]
+    copy(at(dh0.reshape(-1), first * H), at(dh.reshape(-1), first * H), (last - first) * H)
+    copy(at(dc0.reshape(-1), first * H), at(dc.reshape(-1), first * H), (last - first) * H)
     flat, to = dgates.reshape(-1), dh0.reshape(-1)
     for t in range(T - 1, -1, -1):
         cut = truncate > 0 and t > 0 and t % truncate == 0
@@ -206,8 +193,10 @@ def _weights_task(task, block, inputs, dgates, dW, dU, db):  # type: ignore[no-u
     T, B, G = dgates.shape
     P, H = inputs.shape[2], dU.shape[0]
     a, column = inputs[:T].reshape((T * B, P)), task * block
-    weight_columns(a, (0, H, H, P - H), dgates.reshape((T * B, G)), column, min(block, G - column),
-                   dU, column, dW, column, db)  # fmt: skip
+    columns = min(block, G - column)
+    sums, width = weight_sums(a, 0, P, dgates.reshape((T * B, G)), column, columns, db)
+    put_sums(sums, width, P, 0, H, column, columns, dU)
+    put_sums(sums, width, P, H, P - H, column, columns, dW)
 
 
 @jit(parallel=True)
@@ -225,8 +214,7 @@ def lstm_backward(
     pack_turned(U, 0, G, 0, G, packed_U)
     if dx.shape[0]:
         pack_turned(W, 0, G, 0, G, packed_W)
-    block = block_width(G, False, lanes(U))
-    tasks, bands = pieces(B, ROWS), pieces(G, block)
+    tasks, (bands, block) = pieces(B, ROWS), column_parts(G, lanes(U))
     if B * T * (H + D) * G < SMALL:
         for task in range(tasks):
             _backward_task(task, truncate, lengths, packed_U, packed_W, gates, cells, dout, dh, dc,

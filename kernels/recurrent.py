@@ -18,11 +18,14 @@ import numpy as np
 
 from .dense import pieces
 from .jit import jit
-from .patches import block_width, column_block, empty_aligned, fill_places, product, table_size
-from .vectors import lanes
+from .lanes import add_row, copy_row
+from .patches import column_block, empty_aligned, fill_places, product, table_size
+from .vectors import at, lanes
 
 ROWS = 16  # of the batch in one task: two tiles, and enough tasks for some threads
 STEPS = 4  # whose gradients at the input are computed at a time: they are still in cache
+VECTORS = 3  # of columns in a tile
+BANDS = 8  # tasks of some columns each, if there are columns enough
 NEAR = 128  # rows whose products are added up at a time: both sides are in the first-level cache
 
 
@@ -48,7 +51,37 @@ def longest_of(lengths, first, last, T):  # type: ignore[no-untyped-def]
     return longest
 
 
+# ---------------------------------------------------------------------------- rows, as addresses
+# an array's view of a row costs 20 ns, for numba counts a reference to it: a fifth of a cell's time
+@jit(inline=True)
+def copy(to, given, n):  # type: ignore[no-untyped-def]
+    """to[:n] = given[:n]."""
+    for j in range(n):
+        to[j] = given[j]
+
+
+@jit(inline=True)
+def add(to, given, n):  # type: ignore[no-untyped-def]
+    """to[:n] += given[:n]."""
+    for j in range(n):
+        to[j] += given[j]
+
+
+@jit(inline=True)
+def fill(to, number, n):  # type: ignore[no-untyped-def]
+    """to[:n] = number."""
+    for j in range(n):
+        to[j] = number
+
+
 # ---------------------------------------------------------------------------- products
+@jit(inline=True)
+def block_width(columns, vector):  # type: ignore[no-untyped-def]
+    """Columns that a product takes at a time: equal blocks of as few as may be."""
+    vectors = pieces(columns, vector)
+    return pieces(vectors, pieces(vectors, VECTORS)) * vector
+
+
 @jit(inline=True)
 def packed_like(depth, columns, like):  # type: ignore[no-untyped-def]
     """Memory for weights (depth, columns) as ``multiply`` takes them."""
@@ -59,7 +92,7 @@ def packed_like(depth, columns, like):  # type: ignore[no-untyped-def]
 def pack(W, column, columns, before, depth, packed):  # type: ignore[no-untyped-def]
     """Some columns of all rows of W, as the rows from ``before`` on of ``depth`` packed ones."""
     vector = lanes(packed)
-    block = block_width(columns, False, vector)
+    block = block_width(columns, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         for i in range(W.shape[0]):
@@ -75,7 +108,7 @@ def pack(W, column, columns, before, depth, packed):  # type: ignore[no-untyped-
 def pack_turned(W, column, count, before, depth, packed):  # type: ignore[no-untyped-def]
     """``count`` columns of W as rows from ``before`` on of ``depth`` packed ones."""
     vector, columns = lanes(packed), W.shape[0]
-    block = block_width(columns, False, vector)
+    block = block_width(columns, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         start = k * depth + before * width
@@ -113,7 +146,7 @@ def multiply(a, a0, rows, n, steps, packed, columns, start, add, out, out0, plac
     For n rows; a and out are flat and begin at a0 and out0. ``add``: to what out has, no start.
     """
     vector = lanes(out)
-    block = block_width(columns, False, vector)
+    block = block_width(columns, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         product(a, a0, rows, n, steps, packed, k * steps.size, width, start[k:], add, False, out,
@@ -124,28 +157,26 @@ def multiply(a, a0, rows, n, steps, packed, columns, start, add, out, out0, plac
 @jit(apart=True)
 def first_state(h0, first, last, inputs):  # type: ignore[no-untyped-def]
     """The state before step 0, and 0 for the input behind the last step."""
-    H, T = h0.shape[1], inputs.shape[0] - 1
-    for i in range(first, last):
-        given, row, end = h0[i], inputs[0, i], inputs[T, i]
-        for j in range(H):
-            row[j] = given[j]
-        for j in range(H, end.size):
-            end[j] = 0
+    _, H = h0.shape
+    T, B, P = inputs.shape[0] - 1, inputs.shape[1], inputs.shape[2]
+    given, to = h0.reshape(-1), inputs.reshape(-1)
+    for r in range(first, last):
+        copy(at(to, r * P), at(given, r * H), H)
+        fill(at(to, (T * B + r) * P + H), 0, P - H)
 
 
 @jit(apart=True)
 def take_inputs(x, t, lengths, first, last, inputs):  # type: ignore[no-untyped-def]
     """x's step t beside the states; 0 behind a row's length, where x may hold anything."""
-    _, T, D = x.shape
-    H = inputs.shape[2] - D
-    for i in range(first, last):
-        given, row = x[i, t], inputs[t, i, H:]
-        if t < length_of(lengths, i, T):
-            for j in range(D):
-                row[j] = given[j]
+    B, T, D = x.shape
+    P = inputs.shape[2]
+    given, to = x.reshape(-1), inputs.reshape(-1)
+    for r in range(first, last):
+        own = at(to, (t * B + r) * P + P - D)
+        if t < length_of(lengths, r, T):
+            copy(own, at(given, (r * T + t) * D), D)
         else:
-            for j in range(D):
-                row[j] = 0
+            fill(own, 0, D)
 
 
 @jit(apart=True)
@@ -163,44 +194,60 @@ def input_gradient(t, steps_now, first, last, dgates, columns, packed, zeros, dx
 
 
 # ---------------------------------------------------------------------------- the weights' side
+@jit(inline=True)
+def column_parts(G, vector):  # type: ignore[no-untyped-def]
+    """(tasks, columns of one) that G columns of the weights' gradients are cut into."""
+    block = block_width(G, vector)
+    blocks = pieces(G, block)
+    each = max(1, blocks // BANDS)
+    return pieces(blocks, each), each * block
+
+
 @jit(apart=True)
 def _take_columns(gates, k, n, column, columns, width, strip, sums):  # type: ignore[no-untyped-def]
     """strip (n, width) = some columns of n of the gates' rows, added up in sums (columns,)."""
-    for i in range(n):
-        row, to = gates[k + i, column : column + columns], strip[i * width : (i + 1) * width]
-        for j in range(columns):
-            to[j] = row[j]
-        for j in range(columns):
-            sums[j] += row[j]
+    given, G, wide = gates.reshape(-1), np.uint64(gates.shape[1]), np.uint64(columns)
+    for i in range(np.uint64(n)):
+        row, own = (np.uint64(k) + i) * G + np.uint64(column), i * np.uint64(width)
+        copy_row(strip, own, given, row, wide)
+        add_row(sums, np.uint64(column), given, row, wide)
 
 
 @jit(apart=True)
-def weight_columns(a, cut, gates, column, columns, dU, column_U, dW, column_W, db):  # type: ignore[no-untyped-def]
-    """dU and dW [:, some columns] = a[:, h]^T gates[:, columns] and a[:, x]^T gates[:, columns].
+def weight_sums(a, first, count, gates, column, columns, db):  # type: ignore[no-untyped-def]
+    """a[:, first : first + count]^T gates[:, column : column + columns], and its place.
 
-    a (N, P), gates (N, G). cut = (first number of h in a row of a, its numbers, first number of x,
-    its numbers), no numbers for no product. db (G,) gets the sums of the gates' columns.
+    a (N, P), gates (N, G). Returned are the sums, block by block of columns and in each (count,
+    width). db (G,) gets the sums of the gates' columns.
     """
     N, P = a.shape
-    h, H, x, D = cut
-    vector = lanes(dU)
-    width = pieces(columns, vector) * vector
-    strip, zeros = empty_aligned(NEAR * width, dU), np.zeros(width, dU.dtype)
+    vector = lanes(db)
+    width = min(block_width(gates.shape[1], vector), pieces(columns, vector) * vector)
+    blocks = pieces(columns, width)
+    strip, zeros = empty_aligned(NEAR * width, db), np.zeros(width, db.dtype)
     strip[:] = 0  # behind the columns too
-    rows_U, rows_W = row_table(H, 1), row_table(D, 1)
-    places_U, places_W = row_table(H, dU.shape[1]), row_table(D, dW.shape[1])
-    flat, to_U, to_W = a.reshape(-1), dU.reshape(-1), dW.reshape(-1)
+    sums = empty_aligned(blocks * count * width, db)
+    rows, places, flat = row_table(count, 1), row_table(count, width), a.reshape(-1)
     steps = np.empty(NEAR, np.int64)
     for k in range(NEAR):
         steps[k] = k * P
-    sums = db[column : column + columns]
-    sums[:] = 0
+    db[column : column + columns] = 0
     for k in range(0, N, NEAR):
         n = min(NEAR, N - k)
-        _take_columns(gates, k, n, column, columns, width, strip, sums)
-        if H:
-            product(flat, k * P + h, rows_U, H, steps[:n], strip, 0, width, zeros, k > 0, False,
-                    to_U, column_U, places_U, columns, False)  # fmt: skip
-        if D:
-            product(flat, k * P + x, rows_W, D, steps[:n], strip, 0, width, zeros, k > 0, False,
-                    to_W, column_W, places_W, columns, False)  # fmt: skip
+        for j in range(blocks):
+            own = min(width, columns - j * width)
+            _take_columns(gates, k, n, column + j * width, own, width, strip, db)
+            product(flat, k * P + first, rows, count, steps[:n], strip, 0, width, zeros, k > 0,
+                    False, sums, j * count * width, places, own, False)  # fmt: skip
+    return sums, width
+
+
+@jit(apart=True)
+def put_sums(sums, width, count, first, rows, column, columns, out):  # type: ignore[no-untyped-def]
+    """Rows from ``first`` on of what ``weight_sums`` found, as some columns of out (rows, ...)."""
+    G = out.shape[1]
+    to = out.reshape(-1)
+    for j in range(0, columns, width):
+        for i in range(rows):
+            place = j * count + (first + i) * width
+            copy(at(to, i * G + column + j), at(sums, place), min(width, columns - j))
