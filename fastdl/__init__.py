@@ -20,6 +20,9 @@ from .kernels.backend import get_backend, use_backend
 from .kernels.jit import get_num_threads, set_num_threads
 from .layers import (
     GELU,
+    GRU,
+    LSTM,
+    RNN,
     AvgPool2D,
     BatchNormalization,
     Conv2D,
@@ -37,8 +40,10 @@ from .layers import (
     Sigmoid,
     Tanh,
     Upsample2D,
+    from_torch,
     get_winograd,
     set_winograd,
+    to_torch,
 )
 from .losses import (
     Huber,
@@ -81,6 +86,9 @@ __all__ = [
     "DNN",
     "FTRL",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "AdImageCNN",
     "AdImageClassifier",
@@ -146,6 +154,7 @@ __all__ = [
     "calibration",
     "col2im",
     "fold",
+    "from_torch",
     "get_backend",
     "get_default_dtype",
     "get_num_threads",
@@ -163,6 +172,7 @@ __all__ = [
     "set_default_dtype",
     "set_num_threads",
     "set_winograd",
+    "to_torch",
     "use_backend",
     "warmup",
     "xDeepFM",

@@ -22,16 +22,19 @@ from .recurrent import (
     fill,
     first_state,
     input_gradient,
+    keep_state,
     length_of,
     longest_of,
     multiply,
     pack,
     pack_turned,
     packed_like,
+    put_out,
     put_sums,
     row_table,
     start_of,
     take_inputs,
+    take_rows,
     task_rows,
     weight_sums,
 )
@@ -67,31 +70,28 @@ def _cells(t, lengths, first, last, inputs, gates, cells, out):  # type: ignore[
         own, h_next = at(z, now * G), at(a, then * P)
         if t < length_of(lengths, r, T):
             _cell(H, own, at(c, now * H), at(c, then * H), h_next)
-            if to.size:
-                copy(at(to, (r * T + t) * H), h_next, H)
+            put_out(h_next, to, (r * T + t) * H, H)
         else:
             fill(own, 0, G)
             copy(at(c, then * H), at(c, now * H), H)
-            copy(h_next, at(a, now * P), H)
-            if to.size:
-                fill(at(to, (r * T + t) * H), 0, H)
+            keep_state(at(a, now * P), h_next, to, (r * T + t) * H, H)
 
 
 @jit(apart=True)
 def _forward_task(task, x, lengths, packed, start, h0, c0, inputs, gates, cells, out):  # type: ignore[no-untyped-def]
     B, T, _ = x.shape
-    P, G, H = inputs.shape[2], gates.shape[2], cells.shape[2]
+    P, G = inputs.shape[2], gates.shape[2]
     first, last = task_rows(task, B)
     rows, places, steps = row_table(last - first, P), row_table(last - first, G), np.arange(P)
     longest = longest_of(lengths, first, last, T)
     flat, products = inputs.reshape(-1), gates.reshape(-1)
     first_state(h0, first, last, inputs)
-    copy(at(cells.reshape(-1), first * H), at(c0.reshape(-1), first * H), (last - first) * H)
+    take_rows(c0, first, last, cells[0])
     for t in range(T):
         take_inputs(x, t, lengths, first, last, inputs)
         if t < longest:
-            multiply(flat, (t * B + first) * P, rows, last - first, steps, packed, G, start, False,
-                     products, (t * B + first) * G, places)  # fmt: skip
+            multiply(flat, (t * B + first) * P, rows, last - first, steps, packed, 0, G, start,
+                     False, products, (t * B + first) * G, places)  # fmt: skip
         _cells(t, lengths, first, last, inputs, gates, cells, out)
 
 
@@ -174,15 +174,15 @@ def _backward_task(
     longest = longest_of(lengths, first, last, T)
     zeros = np.zeros(max(H, dx.shape[2]) + lanes(gates), gates.dtype)
     d, e = dh0[first:last], dc0[first:last]
-    copy(at(dh0.reshape(-1), first * H), at(dh.reshape(-1), first * H), (last - first) * H)
-    copy(at(dc0.reshape(-1), first * H), at(dc.reshape(-1), first * H), (last - first) * H)
+    take_rows(dh, first, last, dh0)
+    take_rows(dc, first, last, dc0)
     flat, to = dgates.reshape(-1), dh0.reshape(-1)
     for t in range(T - 1, -1, -1):
         cut = truncate > 0 and t > 0 and t % truncate == 0
         _cells_backward(t, cut, lengths, first, gates, cells, dout, d, e, dgates)
         if not cut and t < longest:
-            multiply(flat, (t * B + first) * G, rows, last - first, steps, packed_U, H, zeros, True,
-                     to, first * H, places)  # fmt: skip
+            multiply(flat, (t * B + first) * G, rows, last - first, steps, packed_U, 0, H, zeros,
+                     True, to, first * H, places)  # fmt: skip
         if dx.shape[0] and t % STEPS == 0:
             input_gradient(t, min(STEPS, T - t), first, last, dgates, steps, packed_W, zeros, dx)
 

@@ -19,7 +19,9 @@ import numpy as np
 from .dense import pieces
 from .jit import jit
 from .lanes import add_row, copy_row
-from .patches import column_block, empty_aligned, fill_places, product, table_size
+from .patches import column_block, empty_aligned, fill_places, table_size
+from .tile import ROWS as TILE
+from .tile import tile_one, tile_three, tile_two
 from .vectors import at, lanes
 
 ROWS = 16  # of the batch in one task: two tiles, and enough tasks for some threads
@@ -32,8 +34,7 @@ NEAR = 128  # rows whose products are added up at a time: both sides are in the 
 @jit(inline=True)
 def task_rows(task, B):  # type: ignore[no-untyped-def]
     """(first, one behind the last) row of the batch that a task owns."""
-    tasks = pieces(B, ROWS)
-    return B * task // tasks, B * (task + 1) // tasks
+    return task * ROWS, min((task + 1) * ROWS, B)
 
 
 @jit(inline=True)
@@ -140,20 +141,56 @@ def start_of(b, column, columns):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def multiply(a, a0, rows, n, steps, packed, columns, start, add, out, out0, places):  # type: ignore[no-untyped-def]
+def _tiles(a, rows, n, steps, count, b, width, vectors, start, add, out, places, columns):  # type: ignore[no-untyped-def]
+    """One block of columns of ``multiply``: all but the tables are addresses."""
+    for i in range(0, n, TILE):
+        own, place, valid = at(rows, i), at(places, i), min(TILE, n - i)
+        if vectors == 3:
+            tile_three(a, own, steps, count, b, width, start, add, False, out, place, valid,
+                       columns)  # fmt: skip
+        elif vectors == 2:
+            tile_two(a, own, steps, count, b, width, start, add, False, out, place, valid, columns)
+        else:
+            tile_one(a, own, steps, count, b, width, start, add, False, out, place, valid, columns)
+
+
+@jit(apart=True)
+def multiply(a, a0, rows, n, steps, packed, p0, columns, start, add, out, out0, places):  # type: ignore[no-untyped-def]
     """out[places[i] + j] = start[j] + sum over k of a[rows[i] + steps[k]] weights[k, j].
 
-    For n rows; a and out are flat and begin at a0 and out0. ``add``: to what out has, no start.
+    For n rows; a, packed and out are flat and begin at a0, p0 and out0. ``add``: to what out has.
     """
-    vector = lanes(out)
+    vector, count = lanes(out), steps.size
     block = block_width(columns, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
-        product(a, a0, rows, n, steps, packed, k * steps.size, width, start[k:], add, False, out,
-                out0 + k, places, own, False)  # fmt: skip
+        _tiles(at(a, a0), rows, n, at(steps, 0), count, at(packed, p0 + k * count), width,
+               width // vector, at(start, k), add, at(out, out0 + k), places, own)  # fmt: skip
 
 
 # ---------------------------------------------------------------------------- the inputs' side
+@jit(inline=True)
+def keep_state(h, h_next, out, place, H):  # type: ignore[no-untyped-def]
+    """A step behind a row's length: the state stays, out is 0 (where there is one)."""
+    copy(h_next, h, H)
+    if out.size:
+        fill(at(out, place), 0, H)
+
+
+@jit(inline=True)
+def put_out(h_next, out, place, H):  # type: ignore[no-untyped-def]
+    """The state after a step as the step's out."""
+    if out.size:
+        copy(at(out, place), h_next, H)
+
+
+@jit(apart=True)
+def take_rows(given, first, last, to):  # type: ignore[no-untyped-def]
+    """A task's rows of a state or its gradient: to[first:last] = given[first:last]."""
+    H = given.shape[1]
+    copy(at(to.reshape(-1), first * H), at(given.reshape(-1), first * H), (last - first) * H)
+
+
 @jit(apart=True)
 def first_state(h0, first, last, inputs):  # type: ignore[no-untyped-def]
     """The state before step 0, and 0 for the input behind the last step."""
@@ -189,8 +226,8 @@ def input_gradient(t, steps_now, first, last, dgates, columns, packed, zeros, dx
     places = np.empty(table_size(steps_now * R), np.int64)
     n = fill_places(rows, 0, steps_now, B * G, R, G, 1, 0)
     fill_places(places, 0, steps_now, D, R, T * D, 1, 0)
-    multiply(dgates, (t * B + first) * G, rows, n, columns, packed, D, zeros, False, dx,
-             (first * T + t) * D, places)  # fmt: skip
+    multiply(dgates, (t * B + first) * G, rows, n, columns, packed, 0, D, zeros, False,
+             dx, (first * T + t) * D, places)  # fmt: skip
 
 
 # ---------------------------------------------------------------------------- the weights' side
@@ -222,7 +259,7 @@ def weight_sums(a, first, count, gates, column, columns, db):  # type: ignore[no
     """
     N, P = a.shape
     vector = lanes(db)
-    width = min(block_width(gates.shape[1], vector), pieces(columns, vector) * vector)
+    width = block_width(columns, vector)
     blocks = pieces(columns, width)
     strip, zeros = empty_aligned(NEAR * width, db), np.zeros(width, db.dtype)
     strip[:] = 0  # behind the columns too
@@ -237,8 +274,9 @@ def weight_sums(a, first, count, gates, column, columns, db):  # type: ignore[no
         for j in range(blocks):
             own = min(width, columns - j * width)
             _take_columns(gates, k, n, column + j * width, own, width, strip, db)
-            product(flat, k * P + first, rows, count, steps[:n], strip, 0, width, zeros, k > 0,
-                    False, sums, j * count * width, places, own, False)  # fmt: skip
+            _tiles(at(flat, k * P + first), rows, count, at(steps, 0), n, at(strip, 0), width,
+                   width // vector, at(zeros, 0), k > 0, at(sums, j * count * width), places,
+                   own)  # fmt: skip
     return sums, width
 
 

@@ -9,12 +9,17 @@ from .dense import Dense
 from .dropout import Dropout, Dropout2D
 from .layernorm import LayerNorm
 from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from .recurrent import GRU, LSTM, RNN
+from .recurrent_torch import from_torch, to_torch
 from .table import Embedding
 from .upsample import Upsample2D
 from .winograd import get_winograd, set_winograd
 
 __all__ = [
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AvgPool2D",
     "BatchNormalization",
     "Conv2D",
@@ -32,6 +37,8 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "Upsample2D",
+    "from_torch",
     "get_winograd",
     "set_winograd",
+    "to_torch",
 ]
