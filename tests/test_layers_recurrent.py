@@ -110,10 +110,10 @@ def test_pytorch_modules_without_a_counterpart():
         fastdl.to_torch(fastdl.Dense(2, 3))
 
 
-def check_gradients(layer, rng, lengths, state, arrays):
+def check_gradients(layer, rng, lengths, state):
     """The gradients by all parameters, x and the initial state, of a random scalar."""
     x = rng.standard_normal((B, T, D))
-    out, last = layer.forward(x, lengths, state)
+    out, _ = layer.forward(x, lengths, state)
     dout, dlast = rng.standard_normal(out.shape), some_state(layer, rng)
     dx = layer.backward(dout, dlast)
 
@@ -136,7 +136,7 @@ def test_gradients_through_time(kind, shape, sequences, backend, rng):
     with fastdl.use_backend(backend):
         options = {**SHAPES[shape], "return_sequences": sequences}
         layer = made(kind, dtype="float64", return_state=True, **options)
-        check_gradients(layer, rng, [6, 0, 4, 1, 5], some_state(layer, rng), None)
+        check_gradients(layer, rng, [6, 0, 4, 1, 5], some_state(layer, rng))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -147,7 +147,7 @@ def test_a_row_with_a_length_is_the_shorter_sequence(kind, shape, rng):
     dout = rng.standard_normal((B, T, H * layer.directions)).astype("f")
     out = layer.forward(x, lengths)
     dx, last = layer.backward(dout), any_state(layer.state)
-    total = {name: 0 for name in layer.parameter_names}
+    total = dict.fromkeys(layer.parameter_names, 0)
     for row, length in enumerate(lengths):
         own = layer.forward(x[row : row + 1, :length])
         np.testing.assert_allclose(out[row, :length], own[0], rtol=1e-5, atol=1e-6)
@@ -282,7 +282,7 @@ def test_the_first_layer_leaves_dx_out(rng):
         (lambda: fastdl.GRU(2, 3, truncate=0), ValueError, "truncate is 0"),
         (lambda: fastdl.GRU(2, 3, stateful=True, bidirectional=True), ValueError, "exclude"),
         (lambda: made("gru").backward(np.ones((1, 2, 4))), ValueError, "before forward"),
-        (lambda: made("gru").forward(np.ones((2, 3))), ValueError, r"\(2, 3\); expected \(B, T, 3\)"),
+        (lambda: made("gru").forward(np.ones((2, 3))), ValueError, r"\(2, 3\); expected \(B"),
         (lambda: made("gru").forward(np.ones((2, 5, 4))), ValueError, r"expected \(B, T, 3\)"),
         (lambda: made("gru").forward(np.ones((2, 0, 3))), ValueError, "x is empty"),
         (lambda: made("gru").forward(np.ones((2, 5, 3)), [1]), ValueError, r"expected \(2,\)"),

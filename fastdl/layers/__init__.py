@@ -5,6 +5,7 @@ from .base import Layer
 from .batchnorm import BatchNormalization
 from .combine import Flatten
 from .convolution import Conv2D
+from .convolution1d import Conv1D
 from .dense import Dense
 from .dropout import Dropout, Dropout2D
 from .layernorm import LayerNorm
@@ -12,6 +13,8 @@ from .pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .recurrent import GRU, LSTM, RNN
 from .recurrent_torch import from_torch, to_torch
 from .table import Embedding
+from .time_attention import AdditiveAttention, ScaledDotProductAttention
+from .time_distributed import TimeDistributed
 from .upsample import Upsample2D
 from .winograd import get_winograd, set_winograd
 
@@ -20,8 +23,10 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdditiveAttention",
     "AvgPool2D",
     "BatchNormalization",
+    "Conv1D",
     "Conv2D",
     "Dense",
     "Dropout",
@@ -34,8 +39,10 @@ __all__ = [
     "LeakyReLU",
     "MaxPool2D",
     "ReLU",
+    "ScaledDotProductAttention",
     "Sigmoid",
     "Tanh",
+    "TimeDistributed",
     "Upsample2D",
     "from_torch",
     "get_winograd",
