@@ -19,9 +19,9 @@ FILES = (
     "activation", "attention", "augment", "avgpool", "batchnorm", "batchnorm_images", "channels",
     "cin", "coalesce", "coalesce_fields", "convolution", "convolution_data", "convolution_weights",
     "cross", "dense", "depthwise", "dropout", "embedding", "entries", "few_channels",
-    "field_values", "fields", "fusion", "gather", "im2col", "interaction", "isotonic", "layernorm",
-    "likelihood", "loss", "matmul", "maxpool", "metrics", "mlp", "optimizer", "scaling", "sparse",
-    "strings", "upsample", "winograd",
+    "field_values", "fields", "fusion", "gather", "gru", "gru_reset_first", "im2col", "interaction",
+    "isotonic", "layernorm", "likelihood", "loss", "lstm", "matmul", "maxpool", "metrics", "mlp",
+    "optimizer", "rnn", "scaling", "sparse", "strings", "upsample", "winograd",
 )  # fmt: skip
 
 
