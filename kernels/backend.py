@@ -20,8 +20,8 @@ FILES = (
     "cin", "coalesce", "coalesce_fields", "convolution", "convolution_data", "convolution_weights",
     "cross", "dense", "depthwise", "dropout", "embedding", "entries", "few_channels",
     "field_values", "fields", "fusion", "gather", "im2col", "interaction", "isotonic", "layernorm",
-    "loss", "matmul", "maxpool", "metrics", "mlp", "optimizer", "scaling", "series_windows", "sparse",
-    "strings", "upsample", "winograd",
+    "loss", "matmul", "maxpool", "metrics", "mlp", "optimizer", "scaling", "series_windows",
+    "sparse", "strings", "upsample", "winograd",
 )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def column_names(names: Sequence[str] | None, count: int, kind: str) -> tuple[st
 def as_instant(time: Any, name: str) -> int:
     """One time as int64 microseconds.
 
-    >>> shown(as_instant("2024-02-01", "start"))
-    '2024-02-01 00:00:00'
+    >>> as_instant("1970-01-01 00:00:01", "start")
+    1000000
     """
     return int(as_start(time, 1)[0]) if not isinstance(time, int) else time

@@ -104,7 +104,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class BacktestFolds:
-    """A moving origin: ``folds`` origins, ``step`` steps apart, the last ``horizon`` before the end.
+    """A moving origin: ``folds`` of them, ``step`` steps apart, the last ``horizon`` from the end.
 
     The origins are the same times for all series, so that no series tells of another one's future
     (Tashman 2000, Out-of-sample tests of forecasting accuracy). step: by default the horizon.

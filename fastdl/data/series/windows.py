@@ -31,8 +31,8 @@ class WindowBatch:
 
     x: (B, context + H, D), the channels being the scaled value, whether it was observed, past,
     known and calendar covariates (``WindowMaker.channels``); in the horizon the first two and the
-    past ones are 0. shift, scale: (B,) float64, so that value = shift + scale * scaled. series: (B,)
-    int64, the windows' series, and origin: (B,) int64, the step at which the horizon begins.
+    past ones are 0. shift, scale: (B,) float64, so that value = shift + scale * scaled. series:
+    (B,) int64, the windows' series, and origin: (B,) int64, the step at which the horizon begins.
     numbers: (B, F) and codes: (B, G), the static features.
     """
 
