@@ -3,7 +3,8 @@
 Every function takes ``label`` (rows,) of 0 and 1 and ``probability`` (rows,) in [0, 1], in any
 integer, bool or float dtype, and accumulates in float64. Sums run in a fixed order, so a result
 does not depend on the number of threads. Sums and rankings are compiled: 100 million rows take
-seconds. Metrics of several classes are in ``fastdl.metrics.classes``.
+seconds. Metrics of several classes are in ``fastdl.metrics.classes``, those of forecasts in
+``fastdl.metrics.forecast``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import classes
+from . import classes, forecast
 from .checks import check
 from .probability import (
     accuracy,
@@ -35,6 +36,7 @@ __all__ = [
     "classes",
     "evaluate",
     "expected_calibration_error",
+    "forecast",
     "grouped_auc",
     "log_loss",
     "normalized_entropy",
