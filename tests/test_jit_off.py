@@ -32,13 +32,20 @@ def run(backend):
                   fastdl.Dropout(0.5, rng=np.random.default_rng(2))]
         for layer in layers:
             results += [layer.forward(x), layer.backward(x)]
-        for tile, kernel_size, groups in ((0, (2, 3), 1), (0, 3, 3), (2, 3, 1), (4, 3, 1)):
+        for way, kernel_size, groups, stride in (
+            ("direct", (2, 3), 1, 1), ("direct", (2, 3), 3, 1), ("depthwise", 3, 3, 1),
+            ("depthwise", 3, 3, 2), ("winograd 2x2", 3, 1, 1), ("winograd 4x4", 3, 1, 1)):
+            tile = int(way[-1]) if way.startswith("winograd") else 0
             convolution.winograd_tile = lambda *sizes, tile=tile: tile
-            layer = fastdl.Conv2D(3, 3, kernel_size, padding=1, groups=groups, activation="relu",
+            layer = fastdl.Conv2D(3, 3, kernel_size, stride, 1, groups=groups, activation="relu",
                                   dtype="float64", rng=np.random.default_rng(4))
             out = layer.forward(images)
             results += [out, layer.backward(out + 1), layer.dW, layer.db]
-            assert layer.algorithms["forward"] == (f"winograd {tile}x{tile}" if tile else "direct")
+            assert layer.algorithms["forward"] == way
+        layer = fastdl.Conv2D(1, 3, 3, 2, dtype="float64", rng=np.random.default_rng(4))
+        out = layer.forward(images[:, :1])
+        results += [out, layer.backward(out + 1), layer.dW, layer.db]
+        assert layer.algorithms["backward data"] == "columns"
         col = fastdl.im2col(images, 2, 3, 2, 1)
         results += [col, fastdl.col2im(col, images.shape, 2, 3, 2, 1)]
         results += [fastdl.matmul(x, x.T), *fastdl.matmul_backward(x, x.T, x @ x.T)]
