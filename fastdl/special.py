@@ -132,7 +132,7 @@ def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:
             d = 1 / _apart(1 + term * d)
             c = _apart(1 + term / c)
             h *= c * d
-        if not len(x) or np.abs(c * d - 1).max() < 1e-15:
+        if not len(x) or np.abs(c * d - 1).max() < 1e-14:
             break
     return h
 

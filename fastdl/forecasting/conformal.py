@@ -127,7 +127,7 @@ class AdaptiveConformal:
     def margin(self, scores: ArrayLike) -> np.ndarray:
         """(steps,): the conformal quantile of scores (n, steps) at the coverage of now.
 
-        Beyond the scores there are none: a coverage of 1 has an infinite margin, 0 has -infinity.
+        A coverage of 1 has an infinite margin, one of 0 -infinity: then no value is inside.
         """
         own = _errors(scores, len(self.alpha))
         return np.array([

@@ -3,6 +3,7 @@
 from .calendar import Calendar, calendar_features, calendar_parts
 from .checks import check_known, check_series
 from .frequency import Frequency
+from .generate import AdSeries, generate_ad_series, write_ad_series
 from .observations import Observations
 from .read import read_observations, read_series
 from .resample import Resampling
@@ -12,6 +13,7 @@ from .stream import WindowStream
 from .windows import WindowBatch, WindowMaker
 
 __all__ = [
+    "AdSeries",
     "BacktestFolds",
     "Calendar",
     "Fold",
@@ -26,8 +28,10 @@ __all__ = [
     "calendar_parts",
     "check_known",
     "check_series",
+    "generate_ad_series",
     "read_observations",
     "read_series",
     "split_series",
     "until",
+    "write_ad_series",
 ]
