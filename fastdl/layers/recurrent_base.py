@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -37,7 +37,7 @@ class Recurrent(Layer):
     W and U, by default with U(-l, l), l = 1 / sqrt(H), as in PyTorch; b is zero.
     """
 
-    config_names = (
+    config_names: ClassVar[tuple[str, ...]] = (
         "input_dim", "hidden", "num_layers", "bidirectional", "dropout", "return_sequences",
         "return_state", "stateful", "truncate",
     )  # fmt: skip
@@ -84,7 +84,7 @@ class Recurrent(Layer):
         self._shape: tuple[int, int] = (0, 0)
 
     def _make_parameters(self, initializer: Any, rng: np.random.Generator | None) -> None:
-        H, names = self.hidden, []
+        H, names = self.hidden, list[str]()
         self._cell_names: list[tuple[str, str, str]] = []
         for i in range(self.num_layers * self.directions):
             layer, backward = divmod(i, self.directions)
@@ -161,7 +161,7 @@ class Recurrent(Layer):
         dbefore = [np.empty_like(a) for a in dlast]
         for layer in reversed(range(self.num_layers)):
             sequence = layer < self.num_layers - 1 or self.return_sequences
-            dx = None
+            dx: np.ndarray | None = None
             for i in range(layer * self.directions, (layer + 1) * self.directions):
                 place, backward = i % self.directions, i % self.directions == 1
                 own, dstates = d[..., place * H : (place + 1) * H], [a[i] for a in dlast]
@@ -182,7 +182,9 @@ class Recurrent(Layer):
                 if backward:
                     found = turned(found, saved[i].lengths) if len(found) else found
                 dx = found if dx is None else dx + found
-            d = dx if layer == 0 else self._drops[layer - 1].backward(dx)
+            d = required(dx, self)
+            if layer:
+                d = self._drops[layer - 1].backward(d)
         self.dstate = self._given_back(dbefore)
         return d
 
@@ -234,8 +236,8 @@ class Recurrent(Layer):
 
     def _dout(self, dout: ArrayLike | None) -> np.ndarray:
         B, T = self._shape
-        shape = (B, T) if self.return_sequences else (B,)
-        shape += (self.hidden * self.directions,)
+        width = self.hidden * self.directions
+        shape = (B, T, width) if self.return_sequences else (B, width)
         if dout is None:
             return np.zeros(shape, self.dtype)
         array = as_real(dout, self.dtype, "dout")
