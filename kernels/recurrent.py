@@ -241,13 +241,13 @@ def column_parts(G, vector):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _take_columns(gates, k, n, column, columns, width, strip, sums):  # type: ignore[no-untyped-def]
-    """strip (n, width) = some columns of n of the gates' rows, added up in sums (columns,)."""
+def _take_columns(gates, k, n, column, columns, width, strip, sums, place):  # type: ignore[no-untyped-def]
+    """strip (n, width) = some columns of n of the gates' rows, added up in sums from place on."""
     given, G, wide = gates.reshape(-1), np.uint64(gates.shape[1]), np.uint64(columns)
     for i in range(np.uint64(n)):
         row, own = (np.uint64(k) + i) * G + np.uint64(column), i * np.uint64(width)
         copy_row(strip, own, given, row, wide)
-        add_row(sums, np.uint64(column), given, row, wide)
+        add_row(sums, np.uint64(place), given, row, wide)
 
 
 @jit(apart=True)
@@ -268,15 +268,17 @@ def weight_sums(a, first, count, gates, column, columns, db):  # type: ignore[no
     steps = np.empty(NEAR, np.int64)
     for k in range(NEAR):
         steps[k] = k * P
-    db[column : column + columns] = 0
+    total = np.zeros(columns, db.dtype)  # not in db: two tasks would write in one cache line
     for k in range(0, N, NEAR):
         n = min(NEAR, N - k)
         for j in range(blocks):
             own = min(width, columns - j * width)
-            _take_columns(gates, k, n, column + j * width, own, width, strip, db)
+            _take_columns(gates, k, n, column + j * width, own, width, strip, total, j * width)
             _tiles(at(flat, k * P + first), rows, count, at(steps, 0), n, at(strip, 0), width,
                    width // vector, at(zeros, 0), k > 0, at(sums, j * count * width), places,
                    own)  # fmt: skip
+    for j in range(columns):
+        db[column + j] = total[j]
     return sums, width
 
 

@@ -22,8 +22,9 @@ SHARED = Path(__file__).parents[2] / "shared"
 LONGEST_FIRST = (
     "doctests", "layers_convolution", "kernels_winograd", "layers_batchnorm_images",
     "kernels_convolution", "ctr_models", "resume_after_kill", "ctr_generated", "jit", "warm",
-    "kernels_sparse", "classifier", "image_resume", "blas", "image_classifier", "ctr_training",
-    "readme", "image_pipeline", "classifier_checks", "jit_off", "kernels_twins", "gradients",
+    "kernels_recurrent", "layers_recurrent", "kernels_sparse", "classifier", "image_resume", "blas",
+    "image_classifier", "ctr_training", "readme", "image_pipeline", "classifier_checks", "jit_off",
+    "kernels_twins", "gradients",
 )  # fmt: skip
 
 

@@ -84,8 +84,7 @@ class Recurrent(Layer):
         self._shape: tuple[int, int] = (0, 0)
 
     def _make_parameters(self, initializer: Any, rng: np.random.Generator | None) -> None:
-        H = self.hidden
-        names: list[str] = []
+        H, names = self.hidden, list[str]()
         self._cell_names: list[tuple[str, str, str]] = []
         for i in range(self.num_layers * self.directions):
             layer, backward = divmod(i, self.directions)
@@ -162,7 +161,7 @@ class Recurrent(Layer):
         dbefore = [np.empty_like(a) for a in dlast]
         for layer in reversed(range(self.num_layers)):
             sequence = layer < self.num_layers - 1 or self.return_sequences
-            dx = None
+            dx: np.ndarray | None = None
             for i in range(layer * self.directions, (layer + 1) * self.directions):
                 place, backward = i % self.directions, i % self.directions == 1
                 own, dstates = d[..., place * H : (place + 1) * H], [a[i] for a in dlast]
@@ -183,8 +182,9 @@ class Recurrent(Layer):
                 if backward:
                     found = turned(found, saved[i].lengths) if len(found) else found
                 dx = found if dx is None else dx + found
-            below = required(dx, self)
-            d = below if layer == 0 else self._drops[layer - 1].backward(below)
+            d = required(dx, self)
+            if layer:
+                d = self._drops[layer - 1].backward(d)
         self.dstate = self._given_back(dbefore)
         return d
 
