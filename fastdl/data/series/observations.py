@@ -179,7 +179,7 @@ class Observations:
 
     def _gap(self, row: int, step: Frequency, expected: int) -> str:
         time, name = int(self.times[row]), self.name(row)
-        ahead = int(step.ticks(np.int64(time)) - step.ticks(np.int64(expected)))
+        ahead = int(np.diff(step.ticks(np.array([expected, time], np.int64)))[0])
         if time > expected and step.after(expected, ahead) == time:
             return (
                 f"{name} has a gap: {ahead} step{'s' * (ahead != 1)} of {str(step)!r} "

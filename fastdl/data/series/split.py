@@ -51,7 +51,7 @@ def split_series(
     else:
         for i, count in enumerate(steps or ()):
             check_size(count, f"steps[{i}]")
-        cuts = [begin, *(begin + np.cumsum(steps)).tolist()]
+        cuts = [begin, *(begin + np.cumsum(steps or ())).tolist()]
     if (np.diff(cuts) <= 0).any() or cuts[-1] > end:
         words = ", ".join(shown(int(t), series.zone) for t in frequency.begin(np.array(cuts)))
         raise ValueError(

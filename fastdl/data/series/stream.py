@@ -87,7 +87,7 @@ class WindowStream(RowStream):
         made, y, seen = self.maker.make(self.series, rows, origins, self.calendar)
         if self.batches:
             return Rows(made, np.stack([y, seen], axis=1))
-        complete = seen.all(axis=1)
+        complete: np.ndarray = np.all(seen, axis=1)
         return Rows(made.x, y, None if complete.all() else complete.astype(np.float64))
 
     def blocks(self) -> Iterator[Rows]:

@@ -49,8 +49,10 @@ class WindowBatch:
         return len(self.x)
 
     def __getitem__(self, rows: Any) -> WindowBatch:
-        own = [f.name for f in fields(self) if f.name != "context"]
-        return WindowBatch(*(getattr(self, name)[rows] for name in own), self.context)
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "context"}
+        return WindowBatch(
+            **{name: array[rows] for name, array in own.items()}, context=self.context
+        )
 
     def inverse(self, scaled: np.ndarray) -> np.ndarray:
         """Values (B, ...) in the series' units."""
