@@ -109,6 +109,8 @@ class Observations:
         i = int(np.argmax(self.length))
         times = self.times[self.first[i] : self.first[i] + self.length[i]]
         found = find_frequency(wall_times(times, self.zone))
+        if self.zone is not None and (found is None or not _has_whole_days(found)):
+            found = find_frequency(times)  # clocks leave hours out
         if found is None:
             raise ValueError(
                 f"{self.name(int(self.first[i]))}: the frequency is not known: no distance of its "
@@ -119,7 +121,7 @@ class Observations:
 
     def on_clock(self, frequency: Frequency) -> Observations:
         """With wall times where steps are days or longer: days of a zone have 23 to 25 hours."""
-        if self.zone is None or not (frequency.months or frequency.size % DAY == 0):
+        if self.zone is None or not _has_whole_days(frequency):
             return self
         return replace(self, times=wall_times(self.times, self.zone), zone=None)
 
@@ -193,6 +195,10 @@ class Observations:
 
     def _shown(self, row: int) -> str:
         return shown(int(self.times[row]), self.zone)
+
+
+def _has_whole_days(frequency: Frequency) -> bool:
+    return frequency.months or frequency.size % DAY == 0
 
 
 def steps_within(length: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..columns import is_number, is_time
+from ..columns import is_time
 from ..faults import unreadable
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Place = Callable[[int], str]  # the file and line of a row
 _OFFSET = r"(?P<zone>(?:[+-]\d{2}:?\d{2}|Z))$"
+_ISO = "a time (ISO 8601); pass time_format=, such as '%Y%m%d', or 's' for seconds since 1970"
 _SECONDS = {"s": 1_000_000, "ms": 1000, "us": 1}  # epoch times, in microseconds
 
 
@@ -40,8 +41,6 @@ def as_times(
         zone = getattr(kind, "tz", None)
         times = column.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
         return times.to_numpy(), (time_zone or zone) if zone else None
-    if is_number(kind):
-        column = column.cast(pa.int64(), safe=False)
     texts = column.cast(pa.string()).combine_chunks()
     texts = pc.utf8_trim_whitespace(texts)
     if time_format in _SECONDS:
@@ -49,11 +48,6 @@ def as_times(
         return np.round(numbers.to_numpy() * _SECONDS[time_format]).astype(np.int64), None
     if time_format is not None:
         return _by_format(texts, time_format, name, place), None
-    if is_number(kind):
-        raise ValueError(
-            f"{place(0)}: the time column {name} has the number {texts[0].as_py()}; pass "
-            "time_format=, such as '%Y%m%d', or 's' for seconds since 1970."
-        )
     return _iso(texts, name, place, time_zone)
 
 
@@ -113,7 +107,7 @@ def _iso(
     plain = texts if distinct == {None} else pc.replace_substring_regex(texts, _OFFSET, "")
     if distinct != {None}:
         plain = pc.if_else(zones.is_valid(), plain, texts)
-    times = _read(plain, pa.timestamp("us"), name, place, "a time (ISO 8601); pass time_format=")
+    times = _read(plain, pa.timestamp("us"), name, place, _ISO)
     values = times.cast(pa.int64()).to_numpy()
     if None in distinct:
         return values, None
