@@ -260,9 +260,8 @@ def batchnorm_images_backward(
     # ReLU's is found twice, as its input follows from x
     joined, gated = dshortcut.size > 0, kind == RELU and dshortcut.size == 0
     in_place = kind != NONE and not joined and not gated
-    before = dshortcut.reshape(dshortcut.size) if joined else result
-    after = before if joined or in_place else d
-    kept_rows = joined or in_place
+    before = dshortcut.reshape(dshortcut.size) if joined else result[: in_place * x.size]
+    after = before if before.size else d
     sums, L = np.empty((2, blocks, C), var.dtype), row_length(C)
     channel, factors = np.empty((3, padded(L, x)), var.dtype), np.empty((2, L), var.dtype)
     _channels(gamma, beta, epsilon, mean, var, channel)
@@ -271,14 +270,14 @@ def batchnorm_images_backward(
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
                 kind, slope, flat[own], kept[own], extra[own], d[own], second[own], channel,
-                before[own if kept_rows else slice(0, 0)], sums[0, block], sums[1, block],
+                before[own], sums[0, block], sums[1, block],
             )  # fmt: skip
     else:
         for block in prange(blocks):  # each task owns a block of before and of the sums
             own = slice(M * block // blocks * C, M * (block + 1) // blocks * C)
             _block_sums(
                 kind, slope, flat[own], kept[own], extra[own], d[own], second[own], channel,
-                before[own if kept_rows else slice(0, 0)], sums[0, block], sums[1, block],
+                before[own], sums[0, block], sums[1, block],
             )  # fmt: skip
     join_sums(sums[0], dgamma)
     join_sums(sums[1], dbeta)

@@ -27,6 +27,7 @@ from .patches import (
     unit_place,
     unit_size,
 )
+from .tile import WIDE
 from .vectors import lanes
 
 KERNELS = ("conv2d_forward",)
@@ -47,7 +48,7 @@ def _forward_unit(
     n = fill_places(pixels, 0, images, HS * WS * C, rows, stride[0] * WS * C, OW, stride[1] * C)
     fill_places(places, 0, images, OH * OW * K, rows, OW * K, OW, K)
     target, result, vector = (image * OH + row) * OW * K, out.reshape(-1), lanes(out)
-    Kp, block = rounded(Kg, vector), block_width(Kg, each, vector)
+    Kp, block = rounded(Kg, vector), block_width(Kg, 1 if each else WIDE, vector)
     for g in range(groups):
         for k in range(0, Kg, block):
             columns, width = column_block(k, block, Kg, vector)
@@ -71,7 +72,7 @@ def conv2d_forward(x, W, b, stride, padding, dilation, groups, relu, out):  # ty
     taps, steps = np.arange(T), np.empty(T * Cg, np.int64)
     width = x.shape[2] if direct else (OW - 1) * stride[1] + extent[1]
     filter_steps(taps, KW, dilation, width, C, Cg, steps)
-    Kp, block = rounded(Kg, lanes(out)), block_width(Kg, each, lanes(out))
+    Kp, block = rounded(Kg, lanes(out)), block_width(Kg, 1 if each else WIDE, lanes(out))
     packed = empty_aligned(G * Kp * T * Cg, W)
     start = np.zeros(G * Kp + lanes(out), W.dtype)
     for k in range(b.size):

@@ -75,7 +75,7 @@ def _backward_unit(
     pixels, places = np.empty(most, np.int64), np.empty(most, np.int64)
     result, vector = dx.reshape(-1), lanes(dx)
     Cp, start = rounded(Cg, vector), np.zeros(WIDE * vector, dx.dtype)
-    block = block_width(Cg, each, vector)
+    block = block_width(Cg, 1 if each else WIDE, vector)
     depth = 1 if each else Kg
     for phase in range(starts.size - 1):
         ph, pw = phase // stride[1], phase % stride[1]
@@ -134,7 +134,7 @@ def conv2d_backward_data(W, dout, stride, padding, dilation, groups, dx):  # typ
         for k in range(Kg):
             steps[t * Kg + k] = (h * WS + w) * K + k
     Cp, flat = rounded(Cg, lanes(dx)), W.reshape(-1)
-    block = block_width(Cg, each, lanes(dx))
+    block = block_width(Cg, 1 if each else WIDE, lanes(dx))
     packed = empty_aligned(G * Cp * T * Kg, W)
     size = unit_size(N, QH, QW, K)
     units = pieces(N, size[0]) * pieces(QH, size[1])

@@ -26,6 +26,7 @@ from .patches import (
     unit_place,
     unit_size,
 )
+from .tile import WIDE
 from .vectors import lanes
 
 KERNELS = ("conv2d_backward_weights",)
@@ -34,7 +35,7 @@ NEAR = 128  # pixels whose products are added up at a time: both sides are in th
 JOINED = 16  # channels of dW that one task adds up
 PARTIAL = 1 << 20  # numbers in the sums of all chunks together
 CHUNKS = 32  # at most so many sums of dW beside each other
-MOST_PARTS = 4
+MOST_PARTS = 4  # that the columns are cut into while there are chunks enough
 PARTS = 16  # tasks that the columns of a large dW are cut into
 
 
@@ -85,7 +86,7 @@ def _weights_task(
     for i in range(steps.size):
         places[i] = i * Kp
     result, vector = sums.reshape(-1), lanes(sums)
-    block = block_width(Kg, each, vector)
+    block = block_width(Kg, 1 if each else WIDE, vector)
     blocks = pieces(Kg, block)
     total, start = groups * blocks, np.zeros(block, sums.dtype)
     # rows of dout at multiples of 512 bytes would push each other out of the first-level cache
@@ -184,9 +185,10 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     size = unit_size(N, OH, OW, C * stride[0] * stride[1])
     units = pieces(N, size[0]) * pieces(OH, size[1])
     # few chunks of some columns each: the sums of all chunks have to be written and read again
-    parts = min(G * pieces(Kg, block_width(Kg, each, vector)), MOST_PARTS)
+    blocks = G * pieces(Kg, block_width(Kg, 1 if each else WIDE, vector))
+    parts = min(blocks, MOST_PARTS)
     chunks = max(1, min(units, CHUNKS // parts, PARTIAL // (G * n_steps * Kp)))
-    parts = max(parts, min(G * pieces(Kg, block_width(Kg, each, vector)), PARTS // chunks))
+    parts = max(parts, min(blocks, PARTS // chunks))
     sums = np.empty((chunks, G, n_steps, Kp), dW.dtype)
     bias_sums = np.empty((chunks if db.size else 0, K), dW.dtype)
     cut, small = (chunks, parts), N * OH * OW * dW.size < SMALL

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .convolution_weights import add_pixels
+from .convolution_weights import add_pixels, join_chunks
 from .dense import SMALL, pieces
 from .depthwise_tiles import COLUMNS, ROWS, data_2, forward_1, forward_2, weights_1, weights_2
 from .jit import jit, set_task_size
@@ -154,8 +154,8 @@ def depthwise_backward_weights(stride, x, dout, padding, dW, db):  # type: ignor
     units = pieces(N, size[0]) * pieces(OH, size[1])
     chunks = min(units, CHUNKS)
     sums = np.empty((chunks, 9, rounded(C, lanes(dW))), dW.dtype)
-    bias_sums = np.empty((chunks if db.size else 0, C), dW.dtype)
-    if 9 * dout.size < SMALL:
+    bias_sums, small = np.empty((chunks if db.size else 0, C), dW.dtype), 9 * dout.size < SMALL
+    if small:
         for chunk in range(chunks):
             _weights_chunk(chunk, chunks, size, stride, padding, x, dout, sums, bias_sums)
     else:
@@ -163,14 +163,4 @@ def depthwise_backward_weights(stride, x, dout, padding, dW, db):  # type: ignor
         for chunk in prange(chunks):  # each chunk owns its sums
             _weights_chunk(np.int64(chunk), chunks, size, stride, padding, x, dout, sums, bias_sums)
         set_task_size(before)
-    flat = dW.reshape(-1)
-    for c in range(C):
-        for t in range(9):
-            total = sums[0, t, c]
-            for chunk in range(1, chunks):
-                total += sums[chunk, t, c]
-            flat[9 * c + t] = total
-    for c in range(db.size):
-        db[c] = bias_sums[0, c]
-        for chunk in range(1, chunks):
-            db[c] += bias_sums[chunk, c]
+    join_chunks(small, sums.reshape((chunks, 1, 9, sums.shape[2])), bias_sums, dW, db)

@@ -40,7 +40,7 @@ def _add_patches(columns, step, row, n, place, geometry, dx):  # type: ignore[no
     _, _, W, C = dx.shape
     image, top, rows = place
     (KH, KW, OW), stride, padding, dilation = geometry
-    flat, target = columns, dx.reshape(-1)
+    target = dx.reshape(-1)
     for i in range(n):
         h0 = (row + i // OW) * stride[0] - padding[0]
         w0 = i % OW * stride[1] - padding[1]
@@ -49,7 +49,7 @@ def _add_patches(columns, step, row, n, place, geometry, dx):  # type: ignore[no
             h = h0 + kh * dilation[0]
             if h < top or h >= top + rows:
                 continue
-            own = flat[i * step + kh * KW * C : i * step + (kh + 1) * KW * C]
+            own = columns[i * step + kh * KW * C : i * step + (kh + 1) * KW * C]
             first = ((image * dx.shape[1] + h) * W + w0) * C
             if dilation[1] == 1:
                 to = target[first + left * C : first + max(left, stop) * C]
@@ -71,7 +71,7 @@ def _unit(unit, size, packed, kernel, dout, stride, padding, dilation, dx):  # t
     KH, KW = kernel
     image, images, top, rows = unit_place(unit, size[0], size[1], N, H)
     J, vector = KH * KW * C, lanes(dx)
-    Jp, block = rounded(J, vector), block_width(J, False, vector)
+    Jp, block = rounded(J, vector), block_width(J, WIDE, vector)
     # rows of dout that reach the unit's of dx
     reach = (KH - 1) * dilation[0]
     low = max(0, -((reach - padding[0] - top) // stride[0]))
@@ -111,7 +111,7 @@ def few_channels_backward_data(W, dout, stride, padding, dilation, dx):  # type:
                 columns[(t * C + c) * K + k] = flat[(k * C + c) * T + t]
     packed = empty_aligned(rounded(J, vector) * K, W)
     small = dout.size * J < SMALL
-    block, tap = block_width(J, False, vector), np.zeros(1, np.int64)
+    block, tap = block_width(J, WIDE, vector), np.zeros(1, np.int64)
     pack_filters(small, block, columns, 1, J, K, K, 1, tap, packed)
     size = cut_into_units(N, H, width, PIXELS)
     units = pieces(N, size[0]) * pieces(H, size[1])

@@ -18,9 +18,9 @@ from .recurrent import (
     ROWS,
     STEPS,
     add,
-    column_parts,
     fill,
     first_state,
+    gru_parts,
     input_gradient,
     keep_state,
     length_of,
@@ -204,19 +204,13 @@ def _backward_task(
             input_gradient(t, min(STEPS, T - t), first, last, dgates, steps, packed_W, zeros, dx)
 
 
-@jit(inline=True)
-def _parts(H, vector):  # type: ignore[no-untyped-def]
-    """(tasks, columns of one) of the columns of r and z, and of those of n."""
-    return column_parts(2 * H, vector), column_parts(H, vector)
-
-
 @jit(apart=True)
 def _weights_task(task, inputs, reset, dgates, dW, dU, db):  # type: ignore[no-untyped-def]
     """Some columns of dW, dU and db: first those of r and z, then of n in dW, then of n in dU."""
     T, B, G = dgates.shape
     P, H = inputs.shape[2], dU.shape[0]
     a, gates = inputs[:T].reshape((T * B, P)), dgates.reshape((T * B, G))
-    (bands, block), (bands_n, block_n) = _parts(H, lanes(db))
+    (bands, block), (bands_n, block_n) = gru_parts(H, lanes(db))
     if task < bands:
         column, columns = task * block, min(block, 2 * H - task * block)
         sums, width = weight_sums(a, 0, P, gates, column, columns, db)
@@ -251,7 +245,7 @@ def gru_reset_first_backward(
     pack_turned(U, 2 * H, H, 0, H, state_n)
     if dx.shape[0]:
         pack_turned(W, 0, G, 0, G, packed_W)
-    parts = _parts(H, lanes(U))
+    parts = gru_parts(H, lanes(U))
     tasks, bands = pieces(B, ROWS), parts[0][0] + 2 * parts[1][0]
     if B * T * (H + D) * G < SMALL:
         for task in range(tasks):

@@ -167,10 +167,10 @@ def product(
 
 
 @jit(inline=True)
-def block_width(columns, each, vector):  # type: ignore[no-untyped-def]
-    """Columns that a product takes at a time: equal blocks of as few as may be."""
+def block_width(columns, most, vector):  # type: ignore[no-untyped-def]
+    """Columns that a product takes at a time: equal blocks of ``most`` vectors or fewer."""
     vectors = pieces(columns, vector)
-    return vector if each else pieces(vectors, pieces(vectors, WIDE)) * vector
+    return pieces(vectors, pieces(vectors, most)) * vector
 
 
 @jit(inline=True)

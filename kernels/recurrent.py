@@ -19,7 +19,7 @@ import numpy as np
 from .dense import pieces
 from .jit import jit
 from .lanes import add_row, copy_row
-from .patches import column_block, empty_aligned, fill_places, table_size
+from .patches import block_width, column_block, empty_aligned, fill_places, table_size
 from .tile import ROWS as TILE
 from .tile import tile_one, tile_three, tile_two
 from .vectors import at, lanes
@@ -77,13 +77,6 @@ def fill(to, number, n):  # type: ignore[no-untyped-def]
 
 # ---------------------------------------------------------------------------- products
 @jit(inline=True)
-def block_width(columns, vector):  # type: ignore[no-untyped-def]
-    """Columns that a product takes at a time: equal blocks of as few as may be."""
-    vectors = pieces(columns, vector)
-    return pieces(vectors, pieces(vectors, VECTORS)) * vector
-
-
-@jit(inline=True)
 def packed_like(depth, columns, like):  # type: ignore[no-untyped-def]
     """Memory for weights (depth, columns) as ``multiply`` takes them."""
     return empty_aligned(depth * pieces(columns, lanes(like)) * lanes(like), like)
@@ -93,7 +86,7 @@ def packed_like(depth, columns, like):  # type: ignore[no-untyped-def]
 def pack(W, column, columns, before, depth, packed):  # type: ignore[no-untyped-def]
     """Some columns of all rows of W, as the rows from ``before`` on of ``depth`` packed ones."""
     vector = lanes(packed)
-    block = block_width(columns, vector)
+    block = block_width(columns, VECTORS, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         for i in range(W.shape[0]):
@@ -109,7 +102,7 @@ def pack(W, column, columns, before, depth, packed):  # type: ignore[no-untyped-
 def pack_turned(W, column, count, before, depth, packed):  # type: ignore[no-untyped-def]
     """``count`` columns of W as rows from ``before`` on of ``depth`` packed ones."""
     vector, columns = lanes(packed), W.shape[0]
-    block = block_width(columns, vector)
+    block = block_width(columns, VECTORS, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         start = k * depth + before * width
@@ -161,7 +154,7 @@ def multiply(a, a0, rows, n, steps, packed, p0, columns, start, add, out, out0, 
     For n rows; a, packed and out are flat and begin at a0, p0 and out0. ``add``: to what out has.
     """
     vector, count = lanes(out), steps.size
-    block = block_width(columns, vector)
+    block = block_width(columns, VECTORS, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         _tiles(at(a, a0), rows, n, at(steps, 0), count, at(packed, p0 + k * count), width,
@@ -234,10 +227,16 @@ def input_gradient(t, steps_now, first, last, dgates, columns, packed, zeros, dx
 @jit(inline=True)
 def column_parts(G, vector):  # type: ignore[no-untyped-def]
     """(tasks, columns of one) that G columns of the weights' gradients are cut into."""
-    block = block_width(G, vector)
+    block = block_width(G, VECTORS, vector)
     blocks = pieces(G, block)
     each = max(1, blocks // BANDS)
     return pieces(blocks, each), each * block
+
+
+@jit(inline=True)
+def gru_parts(H, vector):  # type: ignore[no-untyped-def]
+    """``column_parts`` of the columns of a GRU's r and z together, and of those of its n."""
+    return column_parts(2 * H, vector), column_parts(H, vector)
 
 
 @jit(apart=True)
@@ -259,7 +258,7 @@ def weight_sums(a, first, count, gates, column, columns, db):  # type: ignore[no
     """
     N, P = a.shape
     vector = lanes(db)
-    width = block_width(columns, vector)
+    width = block_width(columns, VECTORS, vector)
     blocks = pieces(columns, width)
     strip, zeros = empty_aligned(NEAR * width, db), np.zeros(width, db.dtype)
     strip[:] = 0  # behind the columns too

@@ -123,7 +123,7 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
     images, rows = place[1], place[3]
     tiles, vector, places = images * rows * TW, lanes(out), (m + 2) * (m + 2)
     Cs, Ks, Kp = spaced(C, vector), spaced(K, vector), rounded(K, vector)
-    block = block_width(K, False, vector)
+    block = block_width(K, WIDE, vector)
     V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
     M = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
     held = _input_of_tiles(x, place, m, TW, padding)
@@ -148,7 +148,7 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
 def _transform_filters(task, m, packed, C, Kp, U):  # type: ignore[no-untyped-def]
     """One block of columns of U (a^2, C Kp in blocks) = G g G^T of the filters, packed alike."""
     vector, step = lanes(U), U.shape[1]
-    block = block_width(Kp, False, vector)
+    block = block_width(Kp, WIDE, vector)
     first = task * block
     width = min(block, Kp - first)
     out = U.reshape(-1)
@@ -184,7 +184,7 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
         start[k] = b[k]
     TH, TW = pieces(OH, m), pieces(OW, m)
     size = _unit_size(N, TH, TW, U.shape[0] * (C + K))
-    units, block = pieces(N, size[0]) * pieces(TH, size[1]), block_width(K, False, vector)
+    units, block = pieces(N, size[0]) * pieces(TH, size[1]), block_width(K, WIDE, vector)
     blocks = pieces(K, block)
     small, packed = _small(out, C), empty_aligned(9 * C * Kp, W)
     taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
@@ -214,7 +214,7 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
     Kp, Cs, Ks = filters.shape[3], spaced(C, vector), spaced(K, vector)
     chunk, start = task % chunks, task // chunks * width
     width = min(width, Kp - start)
-    block = block_width(width, False, vector)
+    block = block_width(width, WIDE, vector)
     Ws = spaced(width, vector)
     sums = empty_aligned(places * (C * Ws + vector), dout)
     step = C * Ws + vector * (1 - C * Ws // vector % 2)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.series.frequency import Frequency
+from ..forecast_losses import QUANTILES
 from ..metrics.forecast_checks import as_levels
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..data.series.series_set import SeriesSet
 
-LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+LEVELS = QUANTILES  # what forecasters are asked for, and trained for, by default
 
 
 @dataclass(frozen=True, eq=False)

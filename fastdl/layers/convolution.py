@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..config import resolve_dtype
 from ..initializers import get_initializer
-from ..kernels import activation as kinds
 from ..kernels.vectors import BYTES
 from ..memory import step_array
 from ..validation import check_pair, check_size
+from .activation import before_relu
 from .base import Layer, ops, required
 from .layout import channels_first, channels_last
 from .winograd import winograd_tile
@@ -190,9 +190,7 @@ class Conv2D(Layer):
                 f"expected {channels_first(out).shape}."
             )
         if self.activation == "relu":
-            given, d = d, np.empty_like(d)
-            flat = out.reshape(-1), given.reshape(-1), d.reshape(-1)
-            ops.activation_backward(kinds.RELU, 0.0, *flat)
+            d = before_relu(out, d)
         self.dW = np.empty_like(self.W)
         self.db = np.empty(self.out_channels if self.bias else 0, self.dtype)
         tile = self._tile(out, self.in_channels, "backward weights")

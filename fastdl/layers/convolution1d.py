@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..config import resolve_dtype
 from ..initializers import get_initializer
-from ..kernels import activation as kinds
 from ..memory import step_array
 from ..validation import as_real, check_batch, check_size
+from .activation import before_relu
 from .base import Layer, ops, required
 
 ONE = (1, 1)
@@ -111,9 +111,7 @@ class Conv1D(Layer):
         if d.shape != out.shape:
             raise ValueError(f"{self} got dout of shape {d.shape}; expected {out.shape}.")
         if self.activation == "relu":
-            given, d = d, np.empty_like(d)
-            flat = out.reshape(-1), given.reshape(-1), d.reshape(-1)
-            ops.activation_backward(kinds.RELU, 0.0, *flat)
+            d = before_relu(out, d)
         B, T, C = x.shape
         self.dW, self.db = np.empty_like(self.W), np.empty_like(self.b)
         d = d.reshape(B, 1, T, self.out_channels)
