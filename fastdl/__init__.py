@@ -13,7 +13,7 @@ from .callbacks import (
 )
 from .checkpoint import load, save
 from .config import get_default_dtype, set_default_dtype
-from .estimators import AdImageClassifier, CTRClassifier
+from .estimators import AdImageClassifier, AdSeriesForecaster, CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
 from .im2col import col2im, im2col
 from .kernels.backend import get_backend, use_backend
@@ -76,6 +76,7 @@ from .models.ctr import (
     xDeepFM,
 )
 from .models.image import AdImageCNN, ImageModel, MobileNet, ResNet, fold
+from .models.series import AutoregressiveForecaster, DirectForecaster, ForecastModel
 from .network import Network, Sequential
 from .optimizers import FTRL, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, RowWiseAdaGrad
 from .saliency import grad_cam
@@ -96,11 +97,13 @@ __all__ = [
     "SGD",
     "AdImageCNN",
     "AdImageClassifier",
+    "AdSeriesForecaster",
     "AdaGrad",
     "Adam",
     "AdamW",
     "AdditiveAttention",
     "AutoInt",
+    "AutoregressiveForecaster",
     "AvgPool2D",
     "Batch",
     "BatchNormalization",
@@ -114,6 +117,7 @@ __all__ = [
     "DCNv2",
     "DeepFM",
     "Dense",
+    "DirectForecaster",
     "DivergedError",
     "Dropout",
     "Dropout2D",
@@ -125,6 +129,7 @@ __all__ = [
     "FieldAwareFactorizationMachine",
     "FinalMLP",
     "Flatten",
+    "ForecastModel",
     "GlobalAvgPool2D",
     "History",
     "Huber",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .feeds import as_rows, check_stream, numeric_rows
+from .forecast_losses import ForecastLoss
 from .graph import Graph
 from .kernels.backend import get_backend
 from .kernels.dense import PASS, ROWS
@@ -26,11 +27,12 @@ Validation = tuple[Any, Any, np.ndarray | None]  # x, t (None with a stream) and
 
 def evaluate(
     network: Any, x: Any, t: ArrayLike | None, sample_weight: np.ndarray | None = None
-) -> tuple[float, float, float | None]:
+) -> tuple[float, float | None, float | None]:
     """(mean loss, accuracy, AUC) in evaluation mode, in batches of bounded memory.
 
-    The AUC is None where the output is not the one logit of a click, and NaN, with a warning,
-    where the rows are all of one class.
+    The accuracy is None where the loss is one of forecasts, which have no classes. The AUC is None
+    where the output is not the one logit of a click, and NaN, with a warning, where the rows are
+    all of one class.
     """
     with evaluation(network):
         if not has_our_methods(network) and not isinstance(network, Graph):
@@ -40,12 +42,14 @@ def evaluate(
                 )
             return float(network.loss(x, t)), float(network.accuracy(x, t)), None
         loss = hits = weight = 0.0
+        classifies = not isinstance(network.loss_layer, ForecastLoss)
         logits, labels, weights = [], [], []
         for x_rows, t_rows, own in _batches(network, x, t, sample_weight):
             out, its_loss = _outputs_and_loss(network, x_rows, t_rows, own)
             loss += its_loss
-            right = classes_of_output(out) == classes_of_target(t_rows, len(out))
-            hits += float(np.sum(right if own is None else own[right]))
+            if classifies:
+                right = classes_of_output(out) == classes_of_target(t_rows, len(out))
+                hits += float(np.sum(right if own is None else own[right]))
             weight += len(out) if own is None else float(np.sum(own))
             if isinstance(network.loss_layer, SigmoidCrossEntropy) and out.size == len(out):
                 logits.append(out.reshape(-1).astype(np.float64))
@@ -53,7 +57,8 @@ def evaluate(
                 weights += [] if own is None else [own]
         if weight <= 0:
             raise ValueError("The validation rows all have the weight 0.")
-    return loss / weight, hits / weight, _auc(logits, labels, weights)
+    accuracy = hits / weight if classifies else None
+    return loss / weight, accuracy, _auc(logits, labels, weights)
 
 
 def _batches(

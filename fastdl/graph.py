@@ -58,6 +58,10 @@ class Graph(Network):
         super().__init__(layers, loss)
         place = {id(node): i for i, node in enumerate(self.nodes)}
         self._parents = [[place[id(p)] for p in node.parents] for node in self.nodes]
+        self._learns: list[bool] = []  # whether a node, or one that it comes from, has parameters
+        for node, parents in zip(self.nodes, self._parents, strict=True):
+            own = bool(getattr(node.layer, "parameter_names", ()))
+            self._learns.append(own or any(self._learns[parent] for parent in parents))
 
     def predict(self, x: Any) -> np.ndarray:
         """The output node's values for a batch x."""
@@ -86,7 +90,7 @@ class Graph(Network):
                 continue
             given = (gradients[i],) if others[i] is None else (gradients[i], others[i])
             gradients[i] = others[i] = None
-            if all(self.nodes[parent].layer is None for parent in parents):
+            if not any(self._learns[parent] for parent in parents):
                 layer.backward_parameters(sum(given[1:], given[0]))
                 continue
             found: Any = layer.backward(*given)

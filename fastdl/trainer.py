@@ -160,7 +160,9 @@ class Trainer:
         if verbose:
             line = f"Epoch {run.epoch}/{run.epochs} - Loss: {loss:.4f}"
             if val_loss is not None:
-                line += f", Val Loss: {val_loss:.4f}, Val Acc: {val_accuracy:.4f}"
+                line += f", Val Loss: {val_loss:.4f}"
+            if val_accuracy is not None:
+                line += f", Val Acc: {val_accuracy:.4f}"
             if val_auc is not None:
                 line += f", Val AUC: {val_auc:.4f}"
             print(line)

@@ -2,5 +2,6 @@
 
 from .classifier import CTRClassifier
 from .image_classifier import AdImageClassifier
+from .series_forecaster import AdSeriesForecaster
 
-__all__ = ["AdImageClassifier", "CTRClassifier"]
+__all__ = ["AdImageClassifier", "AdSeriesForecaster", "CTRClassifier"]

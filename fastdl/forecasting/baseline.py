@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,23 +16,21 @@ _BLOCK = 1 << 21  # values of a block of series
 ORIGINS = 100  # of the past forecasts whose errors are taken
 
 
-class Forecaster(ABC):
+class Forecaster(Protocol):
     """What backtests take: ``fit`` on series, then ``predict`` what comes behind others."""
 
-    name: ClassVar[str]
+    name: str
 
-    @abstractmethod
-    def fit(self, series: SeriesSet) -> Forecaster:
+    def fit(self, series: SeriesSet) -> Any:
         """Learn from series; returns itself."""
 
-    @abstractmethod
     def predict(
         self, series: SeriesSet, horizon: int, quantiles: Sequence[float] = LEVELS
     ) -> Forecast:
         """``horizon`` steps behind the last one of each series, from its steps alone."""
 
 
-class Baseline(Forecaster):
+class Baseline(ABC):
     """A rule that forecasts from the last values alone; there is nothing to learn.
 
     Its quantiles of step h are the forecast plus quantiles of the errors that the same rule made at

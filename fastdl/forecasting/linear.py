@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 
 from ..data.series.series_set import SeriesSet
 from ..data.series.stream import WindowStream
-from ..data.series.windows import WindowMaker
+from ..data.series.windows import WindowBatch, WindowMaker
 from ..validation import check_number, check_size
-from .baseline import Forecaster, error_quantiles
+from .baseline import error_quantiles
 from .forecast import LEVELS, Forecast
 
 _BLOCK = 2048  # windows at a time
 _KEPT = 10_000  # windows whose errors give the quantiles
 
 
-class LinearWindow(Forecaster):
+class LinearWindow:
     """Each step of the horizon is a linear function of the scaled context, the same for all series.
 
     W = argmin |X W - Y|^2 + ridge tr(X'X) / L |W|^2 over all windows (X has a column of ones, which
@@ -39,7 +38,7 @@ class LinearWindow(Forecaster):
     True
     """
 
-    name: ClassVar[str] = "linear"
+    name = "linear"
 
     def __init__(
         self, context: int | None = None, *, ridge: float = 1e-4, scaling: str = "standard",
@@ -63,7 +62,7 @@ class LinearWindow(Forecaster):
             raise ValueError("LinearWindow has to be fitted before it predicts.")
         H = check_size(horizon, "horizon")
         if H not in self._solved:
-            self._solved[H] = self._solve(self._series, H)
+            self._solved[H] = self.solve(self._series, H)
         maker, W, errors = self._solved[H]
         bands = error_quantiles(errors[:, None], np.asarray(quantiles, np.float64))  # (1, H, Q)
         plain = _plain(series)
@@ -75,7 +74,22 @@ class LinearWindow(Forecaster):
             spread[own, 0, 0] = made.scale
         return Forecast.of(series, point, point[..., None] + spread * bands, quantiles)
 
-    def _solve(self, series: SeriesSet, H: int) -> tuple[WindowMaker, np.ndarray, np.ndarray]:
+    def error(
+        self, series: SeriesSet, H: int, solved: tuple[WindowMaker, np.ndarray, np.ndarray]
+    ) -> float:
+        """The mean absolute error of ``solved`` on the windows of series, in their units."""
+        maker, W, _ = solved
+        stream = WindowStream(_plain(series), maker)
+        count = min(self.windows, stream.all_rows)
+        numbers = np.unique(np.linspace(0, stream.all_rows - 1, count).astype(int))
+        total = values = 0.0
+        for made, y, seen in _windows(stream, numbers):
+            missed = np.abs(y - _design(made.x, maker.context) @ W) * seen
+            total += float((missed.sum(axis=1) * made.scale).sum())
+            values += float(seen.sum())
+        return total / max(values, 1.0)
+
+    def solve(self, series: SeriesSet, H: int) -> tuple[WindowMaker, np.ndarray, np.ndarray]:
         """(maker, weights (L + 1, H), scaled errors (R, H) of the windows)."""
         context = self.context or max(8, 2 * series.frequency.season)
         longest = int(series.length.max())
@@ -113,18 +127,25 @@ class LinearWindow(Forecaster):
         return gone[begin + H] == gone[begin]
 
 
+def _windows(
+    stream: WindowStream, numbers: np.ndarray
+) -> Iterator[tuple[WindowBatch, np.ndarray, np.ndarray]]:
+    """(windows, scaled targets (n, H), observed (n, H)), some windows at a time."""
+    for start in range(0, len(numbers), _BLOCK):
+        rows, origins = stream.place_of(numbers[start : start + _BLOCK])
+        yield stream.maker.make(stream.series, rows, origins, stream.calendar)
+
+
 def _blocks(
     stream: WindowStream, numbers: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
-    """(X (n, 1 + L), Y (n, H)) of windows, some at a time."""
-    maker = stream.maker
-    for start in range(0, len(numbers), _BLOCK):
-        rows, origins = stream.place_of(numbers[start : start + _BLOCK])
-        made, scaled, seen = maker.make(stream.series, rows, origins, stream.calendar)
-        y, at = scaled.astype(np.float64), np.arange(maker.horizon)
+    """(X (n, 1 + L), Y (n, H)) of windows, some at a time; single missing targets interpolated."""
+    at = np.arange(stream.maker.horizon)
+    for made, scaled, seen in _windows(stream, numbers):
+        y = scaled.astype(np.float64)
         for i in np.flatnonzero((seen == 0).any(axis=1) & (seen > 0).any(axis=1)):
             y[i] = np.interp(at, at[seen[i] > 0], y[i, seen[i] > 0])
-        yield _design(made.x, maker.context), y
+        yield _design(made.x, stream.maker.context), y
 
 
 def _design(x: np.ndarray, context: int) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from ..data.series.series_set import SeriesSet
@@ -28,7 +26,7 @@ class Naive(Baseline):
     array([[2., 2.]])
     """
 
-    name: ClassVar[str] = "naive"
+    name = "naive"
 
     def point(self, y: np.ndarray, horizon: int, season: int) -> np.ndarray:
         return np.repeat(last_seen(y)[0][:, None], horizon, axis=1)
@@ -45,7 +43,7 @@ class SeasonalNaive(Baseline):
     array([[1., 2., 1.]])
     """
 
-    name: ClassVar[str] = "seasonal naive"
+    name = "seasonal naive"
 
     def __init__(self, season: int | None = None) -> None:
         self.season = None if season is None else check_size(season, "season")
@@ -78,7 +76,7 @@ class MovingAverage(Baseline):
     array([[1.5]])
     """
 
-    name: ClassVar[str] = "moving average"
+    name = "moving average"
 
     def __init__(self, window: int | None = None) -> None:
         self.window = None if window is None else check_size(window, "window")
@@ -102,7 +100,7 @@ class Drift(Baseline):
     array([[4., 5.]])
     """
 
-    name: ClassVar[str] = "drift"
+    name = "drift"
 
     def point(self, y: np.ndarray, horizon: int, season: int) -> np.ndarray:
         last, at = last_seen(y)

@@ -11,7 +11,7 @@ from ...memory import rows_at_once
 from ...stream import Rows, RowStream, Window
 from ...validation import check_size
 from .series_set import SeriesSet
-from .windows import WindowMaker
+from .windows import WindowBatch, WindowMaker
 
 _WINDOW_BYTES = 4 << 20  # of batches that are made together
 SAMPLING = ("windows", "series")
@@ -27,9 +27,10 @@ class WindowStream(RowStream):
     once. sampling: what these are drawn from, "windows" evenly, or "series" evenly and then one of
     its windows. batches: whether x is a ``WindowBatch``, or the array (B, T, D) in it.
 
-    t (B, H) are the scaled targets, 0 where one is missing; with ``batches`` t is (B, 2, H), these
-    and whether they were observed; without, windows with a missing target have the weight 0. Which
-    windows come follows from epoch and seed alone. ``blocks`` gives every window, in order.
+    t (B, H) are the scaled targets, 0 where one is missing, and windows with a missing target have
+    the weight 0; with ``batches`` t is (B, H, 2), value - shift in the series' units, NaN where it
+    is missing, and the window's scale, as the losses of forecasts take them. Which windows come
+    follows from epoch and seed alone. ``blocks`` gives every window, in order.
 
     Raises ValueError where no series is long enough, or options are unknown.
 
@@ -86,9 +87,17 @@ class WindowStream(RowStream):
         rows, origins = self.place_of(np.asarray(numbers, np.int64))
         made, y, seen = self.maker.make(self.series, rows, origins, self.calendar)
         if self.batches:
-            return Rows(made, np.stack([y, seen], axis=1))
+            return Rows(made, self._targets(made))
         complete: np.ndarray = np.all(seen, axis=1)
         return Rows(made.x, y, None if complete.all() else complete.astype(np.float64))
+
+    def _targets(self, made: WindowBatch) -> np.ndarray:
+        """(B, H, 2): values of the horizon less the windows' shifts, and their scales."""
+        rows = self.series.first[made.series] + made.origin
+        values = self.series.values[rows[:, None] + np.arange(self.maker.horizon)]
+        t = np.empty((*values.shape, 2), self.maker.dtype)
+        t[..., 0], t[..., 1] = values - made.shift[:, None], made.scale[:, None]
+        return t
 
     def blocks(self) -> Iterator[Rows]:
         size = rows_at_once(self._row_bytes // 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,9 @@ class WindowBatch:
     known and calendar covariates (``WindowMaker.channels``); in the horizon the first two and the
     past ones are 0. shift, scale: (B,) float64, so that value = shift + scale * scaled. series:
     (B,) int64, the windows' series, and origin: (B,) int64, the step at which the horizon begins.
-    numbers: (B, F) and codes: (B, G), the static features.
+    numbers: (B, F) and codes: (B, G), the static features. ahead: (B, H, 2), the scaled values of
+    the horizon (0 where one is missing) and whether they were observed, for models that are trained
+    on their own past; (B, 0, 2) where nobody knows them.
     """
 
     x: np.ndarray
@@ -43,6 +45,7 @@ class WindowBatch:
     origin: np.ndarray
     numbers: np.ndarray
     codes: np.ndarray
+    ahead: np.ndarray
     context: int
 
     def __len__(self) -> int:
@@ -152,8 +155,10 @@ class WindowMaker:
             x, y, seen, stats,
         )  # fmt: skip
         static = series.static[rows]
-        made = WindowBatch(x, stats[:, 0].copy(), stats[:, 1].copy(), rows, origins,
-                           static.numbers, static.codes, self.context)  # fmt: skip
+        made = WindowBatch(
+            x, stats[:, 0].copy(), stats[:, 1].copy(), rows, origins, static.numbers, static.codes,
+            np.stack([y, seen], axis=2), self.context,
+        )  # fmt: skip
         return made, y, seen
 
     def last(self, series: SeriesSet) -> WindowBatch:
@@ -162,7 +167,8 @@ class WindowMaker:
         Raises ValueError where known covariates do not reach to the horizon.
         """
         check_known(series, self.horizon)
-        return self.make(series, np.arange(len(series)), series.length)[0]
+        made = self.make(series, np.arange(len(series)), series.length)[0]
+        return replace(made, ahead=made.ahead[:, :0])
 
 
 def _rows(first: np.ndarray, length: np.ndarray) -> np.ndarray:

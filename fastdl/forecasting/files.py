@@ -1,0 +1,46 @@
+"""A forecaster's folder: network and windows, and the estimator's parameters beside."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..estimators.series_forecaster import FORECASTER, AdSeriesForecaster
+from ..files import FORMAT_VERSION, check_version, write_json
+from .trained import TrainedForecaster
+
+Own = TypeVar("Own", bound=AdSeriesForecaster)
+
+
+def write_forecaster(estimator: AdSeriesForecaster, folder: str | os.PathLike[str]) -> None:
+    """Write a fitted forecaster; parameters that JSON cannot hold are left out."""
+    folder = Path(folder)
+    estimator.forecaster_.save(folder)
+    parameters = {}
+    for name, value in estimator.get_params().items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            continue
+        parameters[name] = value
+    write_json(folder / FORECASTER, {
+        "format_version": FORMAT_VERSION, "parameters": parameters, "history": estimator.history_,
+    })  # fmt: skip
+
+
+def read_forecaster(kind: type[Own], folder: str | os.PathLike[str]) -> Own:
+    """The forecaster of a folder."""
+    trained, path = TrainedForecaster.load(folder), Path(folder) / FORECASTER
+    found = kind()
+    if path.is_file():
+        try:
+            known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            check_version(known["format_version"], str(path))
+            found.set_params(**known["parameters"])
+            found.history_ = dict(known["history"])
+        except (KeyError, TypeError, AttributeError, UnicodeDecodeError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error!r}.") from None
+    found.forecaster_, found.series_ = trained, None
+    return found
