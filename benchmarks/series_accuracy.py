@@ -129,7 +129,7 @@ if __name__ == "__main__":
             lstma, deepar = PUBLISHED[horizon]
             seconds = (time.perf_counter() - start) / asked.seeds
             print(f"ETTh1 OT {horizon}: MSE {mse:.4f} ({spread}), MAE {mae:.4f}; linear "
-                  f"{line[0]:.4f}; published LSTMa {lstma}, DeepAR {deepar}; {seconds:.0f} s a seed",
+                  f"{line[0]:.4f}; published LSTMa {lstma}, DeepAR {deepar}; {seconds:.0f} s",
                   flush=True)  # fmt: skip
     if asked.what in ("nab", "all"):
         nab(list(range(asked.seeds)))

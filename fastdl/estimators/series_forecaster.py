@@ -129,7 +129,7 @@ class AdSeriesForecaster(Estimator):
     ) -> Forecast:  # fmt: skip
         """What comes behind the last step of each series; by default of those of ``fit``.
 
-        data: as in ``fit``. horizon: up to the one that was trained; an autoregressive model takes any.
+        data: as in ``fit``. horizon: up to the one of training; of an autoregressive model any.
         """
         self._check_fitted()
         series = self.series_ if data is None else as_series(data, columns)

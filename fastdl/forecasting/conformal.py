@@ -93,6 +93,57 @@ def conformalized(
     return np.minimum(low, middle), np.maximum(high, middle)
 
 
+def autocorrelation_time(x: ArrayLike) -> float:
+    """1 + 2 sum of the autocorrelations of x (T, H) up to the first that is below 0.05; at least 1.
+
+    T values that follow each other say as much of their mean as T / that many independent ones
+    (Sokal 1997, Monte Carlo methods in statistical mechanics, section 3). Columns have a mean
+    together; NaN is left out.
+
+    >>> autocorrelation_time(np.zeros((9, 1)))
+    1.0
+    >>> round(autocorrelation_time(np.repeat([[1.0], [0.0]], 8, axis=0)), 3)
+    6.087
+    """
+    values = as_floats("x", x)
+    there = ~np.isnan(values)
+    if not there.any():
+        return 1.0
+    rest = np.where(there, values - values[there].mean(), 0.0)
+    variance = float((rest * rest).sum() / there.sum())
+    total = 1.0
+    for k in range(1, len(rest) // 2 if variance > 0 else 0):
+        pairs = int((there[k:] & there[:-k]).sum())
+        r = float((rest[k:] * rest[:-k]).sum()) / max(pairs, 1) / variance
+        if r < 0.05:
+            break
+        total += 2 * r
+    return total
+
+
+def level_margin(scores: list[np.ndarray], level: float) -> float:
+    """What a quantile is moved by: the quantile of its scores at a level for few, dependent ones.
+
+    scores: of each series (T, H), actual less quantile, of windows that follow each other; NaN is
+    left out. The level above 1/2 is level (1 + 1 / n), as in ``conformal_quantile``, with n the sum
+    of T / autocorrelation time of whether values lie above the quantile: windows that overlap, and
+    errors that persist, say less than their number. A level below 1/2 is treated as 1 - level is of
+    -scores. 0 at 1/2, and where there are no scores.
+    """
+    if level == 0.5:
+        return 0.0
+    if level < 0.5:
+        return -level_margin([-own for own in scores], 1 - level)
+    pooled = np.concatenate([own.reshape(-1) for own in scores] or [np.empty(0)])
+    pooled = pooled[~np.isnan(pooled)]
+    if not len(pooled):
+        return 0.0
+    n = 0.0
+    for own in scores:
+        n += len(own) / autocorrelation_time(np.where(np.isnan(own), np.nan, own > 0))
+    return float(np.quantile(pooled, min(1.0, level * (1 + 1 / n))))
+
+
 class AdaptiveConformal:
     """A level that moves until the intervals cover, however errors change with time.
 

@@ -23,14 +23,15 @@ from ..models.series import AutoregressiveForecaster, ForecastModel
 from ..network import evaluation
 from ..scoring import MODEL
 from ..validation import check_size
-from .conformal import conformal_quantile
+from .conformal import level_margin
 from .forecast import LEVELS, Forecast
 from .heads import head_point, head_quantiles
 
 SERIES = "series.json"
 _BLOCK = 256  # windows that are forecast together
-_CALIBRATED_ON = 512  # windows at most
-_LEAST = 20  # windows; fewer say too little of how far quantiles are off
+_SEASONS = 8  # newest seasons (or horizons) whose windows say how far quantiles are off
+_WINDOWS = {False: 2048, True: 256}  # at most, of direct and of autoregressive networks
+_LEAST = 20  # windows; fewer say too little
 UNKNOWN = 0  # the code of categories that were not there in training
 IDS = "series id"  # the static category that the series' own names are
 
@@ -140,20 +141,20 @@ class SeriesPreparation:
 class TrainedForecaster:
     """A network, how series become its windows, and how its quantiles are corrected.
 
-    conformal: whether each quantile is moved by the conformal quantile of how far values lay from
-    it, on windows that were not trained on: the newest of the series that are forecast, or, where
-    there are too few, those of training, whose ``scores`` (levels, n) are kept in units of the
-    windows' scales. paths: how many an autoregressive network draws; seed: their randomness.
+    conformal: whether each quantile is moved by how far it was off (``conformal.level_margin``), on
+    windows that were not trained on: the newest of the series that are forecast, or, where there
+    are too few, those of training, whose ``margins`` (levels,) are kept in units of the windows'
+    scales. paths: how many an autoregressive network draws; seed: their randomness.
     """
 
     def __init__(
         self, network: ForecastModel, preparation: SeriesPreparation, conformal: bool = True,
-        paths: int = 200, seed: int = 0, scores: np.ndarray | None = None,
+        paths: int = 200, seed: int = 0, margins: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         self.network, self.preparation = network, preparation
         self.conformal, self.paths, self.seed = conformal, check_size(paths, "paths"), seed
         self.levels = np.asarray(network.quantiles, np.float64)
-        self.scores = np.empty((len(self.levels), 0)) if scores is None else scores
+        self.margins = np.zeros(len(self.levels)) if margins is None else margins
 
     @property
     def horizon(self) -> int:
@@ -185,8 +186,9 @@ class TrainedForecaster:
         return Forecast.of(series, point, found, levels.tolist())
 
     def calibrate(self, series: SeriesSet) -> None:
-        """Keep how far values lie from the quantiles of windows that were not trained on."""
-        self.scores = self._scores(self.preparation.prepared(series), self.levels)
+        """Keep how far quantiles were off on the newest windows that were not trained on."""
+        scores = self._scores(self.preparation.prepared(series), self.levels)
+        self.margins = _margins(scores, self.levels)
 
     def _maker(self, H: int) -> WindowMaker:
         maker = self.preparation.maker
@@ -227,46 +229,37 @@ class TrainedForecaster:
 
     def _margins(self, series: SeriesSet, levels: np.ndarray) -> np.ndarray:
         """(Q,): what each quantile is moved by, in units of the windows' scales."""
-        own = np.searchsorted(self.levels, levels - 1e-9)
-        known = (own < len(self.levels)) & (
-            np.abs(self.levels[np.minimum(own, len(self.levels) - 1)] - levels) < 1e-9
-        )
         scores = self._scores(series, levels)
-        if scores.shape[1] < _LEAST * self.horizon and known.all() and self.scores.size:
-            scores = self.scores[own]
-        margins = np.zeros(len(levels))
-        for j, level in enumerate(levels.tolist()):
-            if level > 0.5:
-                margins[j] = conformal_quantile(scores[j], level)
-            elif level < 0.5:
-                margins[j] = -conformal_quantile(-scores[j], 1 - level)
-        return np.where(np.isfinite(margins), margins, 0.0)
+        if sum(map(len, scores)) >= _LEAST:
+            return _margins(scores, levels)
+        return np.interp(levels, self.levels, self.margins)
 
-    def _scores(self, series: SeriesSet, levels: np.ndarray) -> np.ndarray:
-        """(Q, n): actual less quantile, in units of the scale, of the newest unseen windows."""
-        unseen = series.cut(
-            series.length, 0, np.maximum(self.preparation.trained_until - series.ticks, 0)
-        )
+    def _scores(self, series: SeriesSet, levels: np.ndarray) -> list[np.ndarray]:
+        """Of each series (windows, H, Q): actual less quantile, in units of the scale.
+
+        Of the newest windows behind what was trained on; NaN where a value is missing.
+        """
+        first = np.maximum(self.preparation.trained_until - series.ticks, 0)
+        unseen = series.cut(series.length, 0, first)
         try:
             stream = WindowStream(unseen, self.preparation.maker)
         except ValueError:  # no window is behind what was trained on
-            return np.empty((len(levels), 0))
-        newest = max(1, _CALIBRATED_ON // max(1, int((stream.counts > 0).sum())))
-        room = np.minimum(stream.counts, newest)
-        rows = np.repeat(np.arange(len(room)), room)
-        behind = np.concatenate([np.arange(n) for n in room.tolist()] or [np.empty(0, int)])
-        numbers = stream.ends[rows] - 1 - behind
-        if len(numbers) > _CALIBRATED_ON:
-            chosen = np.linspace(0, len(numbers) - 1, _CALIBRATED_ON).astype(int)
-            numbers = numbers[chosen]
-        places, origins = stream.place_of(numbers)
-        windows, _, seen = stream.maker.make(unseen, places, origins, stream.calendar)
-        first = unseen.first[places] + origins
-        actual = unseen.values[first[:, None] + np.arange(self.horizon)]
-        blind = replace(windows, ahead=windows.ahead[:, :0])
-        _, found = self.of_windows(blind, levels)
-        scores = (actual[..., None] - found) / windows.scale[:, None, None]
-        return scores[seen > 0].T
+            return []
+        most = _WINDOWS[isinstance(self.network, AutoregressiveForecaster)]
+        with_some = np.flatnonzero(stream.counts)
+        if len(with_some) > most:
+            with_some = with_some[np.linspace(0, len(with_some) - 1, most).astype(int)]
+        usual = _SEASONS * max(unseen.frequency.season, self.horizon)
+        room = np.minimum(stream.counts[with_some], min(usual, most // len(with_some)))
+        numbers = np.concatenate([
+            np.arange(end - n, end) for end, n in zip(stream.ends[with_some], room, strict=True)
+        ])  # fmt: skip
+        rows, origins = stream.place_of(numbers)
+        windows = stream.maker.make(unseen, rows, origins, stream.calendar)[0]
+        at = unseen.first[rows][:, None] + origins[:, None] + np.arange(self.horizon)
+        found = self.of_windows(replace(windows, ahead=windows.ahead[:, :0]), levels)[1]
+        scores = (unseen.values[at][..., None] - found) / windows.scale[:, None, None]
+        return np.split(scores, np.cumsum(room)[:-1])
 
     # ------------------------------------------------------------------------ files
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -277,14 +270,8 @@ class TrainedForecaster:
         write_json(folder / SERIES, {
             "format_version": FORMAT_VERSION, **self.preparation.to_dict(),
             "conformal": self.conformal, "paths": self.paths, "seed": self.seed,
-            "scores": self._kept_scores().tolist(),
+            "margins": self.margins.tolist(),
         })  # fmt: skip
-
-    def _kept_scores(self) -> np.ndarray:
-        """At most 1000 of each level's scores, evenly spread in their order."""
-        ordered = np.sort(self.scores, axis=1)
-        n = ordered.shape[1]
-        return ordered if n <= 1000 else ordered[:, np.linspace(0, n - 1, 1000).astype(int)]
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> TrainedForecaster:
@@ -308,11 +295,19 @@ class TrainedForecaster:
             known = json.loads(path.read_text(encoding="utf-8"))
             check_version(known["format_version"], str(path))
             preparation = SeriesPreparation.from_dict(known)
-            scores = np.array(known["scores"], np.float64).reshape(len(network.quantiles), -1)
+            margins = np.array(known["margins"], np.float64).reshape(len(network.quantiles))
             return cls(network, preparation, bool(known["conformal"]), int(known["paths"]),
-                       int(known["seed"]), scores)  # fmt: skip
+                       int(known["seed"]), margins)  # fmt: skip
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, ValueError) as error:
             raise ValueError(f"{path} is damaged: {error!r}; train again.") from None
+
+
+def _margins(scores: list[np.ndarray], levels: np.ndarray) -> np.ndarray:
+    """(Q,) from scores (windows, H, Q) of each series."""
+    return np.array([
+        level_margin([own[..., j] for own in scores], level)
+        for j, level in enumerate(levels.tolist())
+    ])  # fmt: skip
 
 
 def is_forecast_run(folder: str | os.PathLike[str]) -> bool:
