@@ -31,8 +31,8 @@ class AdSeriesForecaster(Estimator):
     "gaussian", "student_t" or "negative_binomial" (for counts); by default quantiles, of an
     autoregressive model Student's t. scaling: of each window, as ``WindowMaker``'s; by default the
     one with which the linear baseline is better on the validation part ("mean_abs" for counts).
-    model_options: the model's own, such as {"attention": True} or {"lags": (24,)}. embed_ids:
-    whether each series has a learned vector of its own.
+    model_options: the model's own, such as {"attention": True} or {"lags": (24,)}, by default a season
+    for an autoregressive model. embed_ids: whether each series has a learned vector of its own.
 
     epochs, batch_size, lr: of Adam, whose rate falls as half a cosine. The last
     ``validation_fraction`` of the time decides when to stop, after ``patience`` epochs without
@@ -56,7 +56,7 @@ class AdSeriesForecaster(Estimator):
         encoder: str = "lstm", hidden: int = 64, num_layers: int = 1, dropout: float = 0.0,
         head: str | None = None, quantiles: Sequence[float] = QUANTILES,
         scaling: str | None = None, model_options: Mapping[str, Any] | None = None,
-        embed_ids: bool = False, epochs: int = 20, batch_size: int = 64, lr: float = 0.001,
+        embed_ids: bool = False, epochs: int = 20, batch_size: int = 64, lr: float = 0.003,
         patience: int = 3, validation_fraction: float = 0.2,
         windows_per_epoch: int | None = None, conformal: bool = True, paths: int = 200,
         random_state: Any = None, verbose: bool = False,

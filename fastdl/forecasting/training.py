@@ -47,7 +47,7 @@ class Recipe:
     embed_ids: bool = False
     epochs: int = 20
     batch_size: int = 64
-    lr: float = 0.001
+    lr: float = 0.003
     patience: int = 3
     validation_fraction: float = 0.2
     windows_per_epoch: int | None = None
@@ -117,13 +117,16 @@ def make_network(
     rng: np.random.Generator | None,
 ) -> ForecastModel:  # fmt: skip
     """The network for such windows, not trained."""
-    maker = preparation.maker
+    maker, options = preparation.maker, dict(recipe.model_options)
+    season = series.frequency.season
+    if recipe.model == "autoregressive" and 1 < season < maker.context:
+        options.setdefault("lags", (season,))
     return BY_NAME[recipe.model](
         maker.context, maker.horizon, len(maker.channels(series)),
         unknown=2 + len(preparation.past_names), numbers=len(preparation.number_names),
         categories=preparation.sizes, encoder=recipe.encoder, hidden=recipe.hidden,
         num_layers=recipe.num_layers, dropout=recipe.dropout, head=recipe.head,
-        quantiles=tuple(recipe.quantiles), rng=rng, **recipe.model_options,
+        quantiles=tuple(recipe.quantiles), rng=rng, **options,
     )  # fmt: skip
 
 
