@@ -31,7 +31,7 @@ class AdSeriesForecaster(Estimator):
     "gaussian", "student_t" or "negative_binomial" (for counts); by default quantiles, of an
     autoregressive model Student's t. scaling: of each window, as ``WindowMaker``'s; by default the
     one with which the linear baseline is better on the validation part ("mean_abs" for counts).
-    model_options: the model's own, such as {"attention": True} or {"lags": (24,)}, by default a season
+    model_options: the model's own, as {"attention": True} or {"lags": (24,)}, by default a season
     for an autoregressive model. embed_ids: whether each series has a learned vector of its own.
 
     epochs, batch_size, lr: of Adam, whose rate falls as half a cosine. The last

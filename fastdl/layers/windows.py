@@ -84,9 +84,8 @@ class PastSteps(WindowPart):
         parts = []
         for lag in (1, *self.lags):
             part = np.zeros((len(own), n, 2), own.dtype)
-            begin = max(0, lag - first)  # of these steps the first that has the lag
-            given = values[:, first + begin - lag : first + n - lag]
-            part[:, begin : begin + given.shape[1]] = given
+            begin = min(max(0, lag - first), n)  # of these steps the first that has the lag
+            part[:, begin:] = values[:, first + begin - lag : max(0, first + n - lag)]
             parts.append(part)
         return np.concatenate([*parts, own], axis=2)
 
@@ -220,7 +219,8 @@ class StepDecoder(Layer):
         fill = get_initializer(initializer or Xavier())
         inputs = self.state_dim + self.steps_dim + 1
         self.W = fill((self.state_dim, width), inputs, width, rng, self.dtype)
-        self.U = fill((self.steps_dim, width), inputs, width, rng, self.dtype)
+        if self.steps_dim:  # of a step may be known nothing
+            self.U = fill((self.steps_dim, width), inputs, width, rng, self.dtype)
         self.V = fill((self.horizon, width), inputs, width, rng, self.dtype)
         self.dW: np.ndarray | None = None
         self.dU: np.ndarray | None = None
@@ -235,9 +235,9 @@ class StepDecoder(Layer):
                 f"{self} got state of shape {state.shape} and steps of shape {steps.shape}; "
                 f"expected (B, {self.state_dim}) and (B, {self.horizon}, {self.steps_dim})."
             )
-        out = (steps.reshape(B * H, K) @ self.U).reshape(B, H, self.width)
-        out += self.V
-        out += (state @ self.W)[:, None]
+        out = (state @ self.W)[:, None] + self.V
+        if K:
+            out += (steps.reshape(B * H, K) @ self.U).reshape(out.shape)
         np.maximum(out, 0, out=out)
         self._saved = state, steps, out
         return out
@@ -249,7 +249,9 @@ class StepDecoder(Layer):
         of_state = d.sum(axis=1)
         rows = d.reshape(-1, self.width)
         self.dW, self.dV = state.T @ of_state, d.sum(axis=0)
-        self.dU = steps.reshape(len(rows), -1).T @ rows
+        if not self.steps_dim:
+            return of_state @ self.W.T, steps
+        self.dU = steps.reshape(len(rows), self.steps_dim).T @ rows
         return of_state @ self.W.T, (rows @ self.U.T).reshape(steps.shape)
 
 
