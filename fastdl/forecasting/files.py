@@ -38,7 +38,9 @@ def read_forecaster(kind: type[Own], folder: str | os.PathLike[str]) -> Own:
         try:
             known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             check_version(known["format_version"], str(path))
-            found.set_params(**known["parameters"])
+            parameters = {k: tuple(v) if isinstance(v, list) else v
+                          for k, v in known["parameters"].items()}  # fmt: skip
+            found.set_params(**parameters)
             found.history_ = dict(known["history"])
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, ValueError) as error:
             raise ValueError(f"{path} is damaged: {error!r}.") from None
