@@ -19,13 +19,15 @@ ORIGINS = 100  # of the past forecasts whose errors are taken
 class Forecaster(Protocol):
     """What backtests take: ``fit`` on series, then ``predict`` what comes behind others."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How reports call it."""
 
-    def fit(self, series: SeriesSet) -> Any:
+    def fit(self, series: SeriesSet, /) -> Any:
         """Learn from series; returns itself."""
 
     def predict(
-        self, series: SeriesSet, horizon: int, quantiles: Sequence[float] = LEVELS
+        self, series: SeriesSet, horizon: int, quantiles: Sequence[float] = LEVELS, /
     ) -> Forecast:
         """``horizon`` steps behind the last one of each series, from its steps alone."""
 

@@ -44,7 +44,7 @@ class AutoregressiveForecaster(ForecastModel):
         steps, inputs = self.with_static(self._past(x), inputs, x)
         self._layer = self.recurrent(inputs, True)
         out = self.dense_steps(self._layer(steps), self.hidden, loss.outputs)
-        self._head = out.layer
+        self._head: Any = out.layer
         return Flatten()(LastSteps(self.context - 1)(out))
 
     def distribution(self, windows: WindowBatch) -> np.ndarray:
