@@ -1,15 +1,18 @@
-"""How good forecasts of real series are: ETTh1 (column OT) and the ad exchange series of NAB.
+"""Forecasts of real series, ETTh1 (column OT) and NAB's ad exchange, and of 10,000 generated ones.
 
 ETTh1: 12, 4 and 4 months of 30 days to train, validate and test, scaled by mean and standard
 deviation of the first part; the mean squared error of all windows of the test part, beside those
 published by Zhou et al. 2021 (Informer, table 1) for LSTMa and DeepAR.
 
 NAB: a backtest with daily origins, skill against the seasonal naive and coverage, pooled.
+
+memory: the peak of a process that trains on 10,000 series of 1,000 steps and forecasts them all.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +23,7 @@ import numpy as np
 import fastdl
 from fastdl.data.series import BacktestFolds, SeriesSet, WindowStream, read_series
 from fastdl.forecasting import LinearWindow
+from fastdl.forecasting.training import WINDOWS_PER_EPOCH
 from fastdl.metrics.forecast import evaluate_forecast, skill_score
 
 SERIES = Path(__file__).parents[2] / "shared" / "data" / "series"
@@ -114,12 +118,35 @@ def pooled_metrics(parts: list[tuple[Any, ...]]) -> dict[str, Any]:
     return evaluate_forecast(*map(np.concatenate, (actual, point, quantiles)), LEVELS)
 
 
+def memory() -> None:
+    """Peak memory of this process, training on 10,000 generated series of 1,000 steps."""
+    rng, t = np.random.default_rng(0), np.arange(1000)
+    values = np.empty((10_000, 1000), np.float32)
+    for row in values:
+        season = 1 + 0.4 * np.sin(2 * np.pi * t / 24 + rng.uniform(0, 6))
+        row[:] = rng.gamma(2, 50) * season + 5 * rng.standard_normal(1000)
+    series = SeriesSet.from_arrays(values, frequency="h")
+    del values
+    model = fastdl.AdSeriesForecaster(horizon=24, epochs=2, embed_ids=True, random_state=0)
+    start = time.perf_counter()
+    model.fit(series)
+    trained = time.perf_counter() - start
+    model.predict()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    rows = 2 * WINDOWS_PER_EPOCH
+    print(f"10,000 series of 1,000 steps: peak {peak:.2f} GB; {rows:,} windows trained and "
+          f"validated in {trained:.0f} s, all forecast in "
+          f"{time.perf_counter() - start - trained:.1f} s", flush=True)  # fmt: skip
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["ett", "nab", "all"], nargs="?", default="all")
+    parser.add_argument("what", choices=["ett", "nab", "memory", "all"], nargs="?", default="all")
     parser.add_argument("--horizons", default="24,48,168,336,720")
     parser.add_argument("--seeds", type=int, default=3)
     asked = parser.parse_args()
+    if asked.what == "all":
+        memory()  # first: the peak is the process's
     if asked.what in ("ett", "all"):
         for horizon in map(int, asked.horizons.split(",")):
             line = ett_error(horizon, None)
@@ -133,3 +160,5 @@ if __name__ == "__main__":
                   flush=True)  # fmt: skip
     if asked.what in ("nab", "all"):
         nab(list(range(asked.seeds)))
+    if asked.what == "memory":
+        memory()
