@@ -80,6 +80,7 @@ from .models.series import AutoregressiveForecaster, DirectForecaster, ForecastM
 from .network import Network, Sequential
 from .optimizers import FTRL, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, RowWiseAdaGrad
 from .saliency import grad_cam
+from .sequences import Sequences
 from .trainer import DivergedError, Trainer
 from .warm import warmup
 
@@ -153,6 +154,7 @@ __all__ = [
     "RowWiseAdaGrad",
     "ScaledDotProductAttention",
     "SequenceField",
+    "Sequences",
     "Sequential",
     "Sigmoid",
     "SigmoidCrossEntropy",

@@ -19,6 +19,7 @@ from .losses import SigmoidCrossEntropy
 from .memory import rows_at_once
 from .metrics import roc_auc
 from .network import Network, classes_of_output, classes_of_target, evaluation
+from .sequences import Sequences
 from .stream import RowStream
 from .validation import check_sample_weight, check_values
 
@@ -75,7 +76,8 @@ def _batches(
                 rows = block[start : start + size]
                 yield rows.x, rows.t, rows.weight
         return
-    x = network.prepare(x) if isinstance(network, Graph) else numeric_rows(x, "x")
+    if not isinstance(x, Sequences):
+        x = network.prepare(x) if isinstance(network, Graph) else numeric_rows(x, "x")
     t = np.asarray(t)
     most = _bounded(x, most)
     for start in range(0, len(x), most):
@@ -85,6 +87,7 @@ def _batches(
 
 def _bounded(x: Any, most: int) -> int:
     """At most ``most`` rows, of images and series fewer."""
+    x = getattr(x, "x", x)  # of sequences
     if not isinstance(x, np.ndarray) or x.ndim < 3:
         return most
     return min(most, rows_at_once(x[0].size))

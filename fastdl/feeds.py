@@ -13,6 +13,7 @@ from .kernels.backend import ops
 from .losses import Loss
 from .network import Network
 from .prefetch import prefetched
+from .sequences import Sequences
 from .stream import Rows, RowStream, Window
 from .validation import check_finite, check_sample_weight, row_problem
 
@@ -51,7 +52,8 @@ class ArrayFeed:
             raise ValueError(f"x_train has {self.rows} rows, t_train {len(self.t)}.")
         self.weight = check_sample_weight(weight, self.rows)
         self._flat: np.ndarray | None = None
-        if isinstance(network, Network) and not isinstance(network, Graph):
+        plain = isinstance(network, Network) and not isinstance(network, Graph)
+        if plain and not isinstance(self.x, Sequences):
             self._flat = gatherable(self.x, network.dtype or self.x.dtype)
             self._dtype = network.dtype or self.x.dtype
 
@@ -161,7 +163,9 @@ def numeric_rows(values: ArrayLike, name: str) -> np.ndarray:
 
 
 def as_rows(network: Any, x: Any, name: str) -> Any:
-    """x with rows that can be counted and taken: an array, or a graph's batch of features."""
+    """x with rows that can be counted and taken: array, sequences, a graph's batch of features."""
+    if isinstance(x, Sequences):
+        return x
     if not isinstance(network, Graph):
         return numeric_rows(x, name)
     batch = network.prepare(x)

@@ -15,6 +15,7 @@ from .layers.layout import as_real_in_order
 from .losses import Loss, Softmax, as_loss, row_scale
 from .memory import keep_step_memory
 from .parameters import Gradients, Store
+from .sequences import Sequences
 from .validation import check_batch, check_finite, check_values
 
 if TYPE_CHECKING:
@@ -52,12 +53,16 @@ class Network:
         super().__init_subclass__(**options)
         registry[cls.__name__] = cls
 
-    def predict(self, x: ArrayLike) -> np.ndarray:
-        """The last layer's output for a batch x (N, ...)."""
+    def predict(self, x: Any) -> np.ndarray:
+        """The last layer's output for a batch x (N, ...), or ``Sequences``."""
+        lengths = None
+        if isinstance(x, Sequences):
+            x, lengths = x.x, x.lengths
         out = self._input(x)
         check_finite(out, "x")
         for layer in self.layers:
-            out = layer.forward(out)
+            own = lengths is not None and getattr(layer, "takes_lengths", False)
+            out = layer.forward(out, lengths) if own else layer.forward(out)  # type: ignore[call-arg]
         return out
 
     def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

@@ -82,6 +82,7 @@ class Layer:
     state_names: ClassVar[tuple[str, ...]] = ()
     config_names: ClassVar[tuple[str, ...]] = ()
     takes_several: ClassVar[bool] = False  # whether backward takes two gradients and adds them up
+    takes_lengths: ClassVar[bool] = False  # whether forward(x, lengths) knows rows that end early
     bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
 
     training: bool = True

@@ -41,6 +41,7 @@ class Recurrent(Layer):
         "input_dim", "hidden", "num_layers", "bidirectional", "dropout", "return_sequences",
         "return_state", "stateful", "truncate",
     )  # fmt: skip
+    takes_lengths = True
     cell: Cell
 
     def __init__(
