@@ -189,7 +189,8 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
     small, packed = _small(out, C), empty_aligned(9 * C * Kp, W)
     taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
     across, down = (9, 9 * K) if turned else (9 * C, 9)  # from column to column, and of depth
-    pack_filters(small, block, W.reshape(-1), 1, K, across, C, down, taps, packed)
+    one = np.int64(1)  # a literal 1 would have numba compile pack_filters once more, for it alone
+    pack_filters(small, block, W.reshape(-1), one, K, across, C, down, taps, packed)
     if small:
         for task in range(blocks):
             _transform_filters(task, m, packed, C, Kp, U)
