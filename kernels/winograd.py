@@ -233,7 +233,7 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
         V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
         D = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
         _transform_tiles(m, 2, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
-        held = copy_unit(dout, K, image, images, row * m, rows * m, 0, TW * m)
+        held = copy_unit(dout, K, image, images, row * m, rows * m, np.int64(0), TW * m)
         _transform_tiles(m, 0, held, images, rows, TW, K, D)
         if start == 0 and bias_sums.size:
             pixels = images * min(rows * m, OH - row * m) * OW
