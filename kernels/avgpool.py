@@ -85,7 +85,9 @@ def avgpool_forward(x, kernel, stride, padding, count_include_pad, out):  # type
     _shares(W, kernel[1], stride[1], padding[1], count_include_pad, shares)
     flat = shares.reshape(shares.size)
     if x.size < SMALL:
-        _forward_lines(0, total, lines, kernel, stride, padding, count_include_pad, flat, out)
+        _forward_lines(
+            np.int64(0), total, lines, kernel, stride, padding, count_include_pad, flat, out
+        )
     else:
         for task in prange(pieces(total, most)):  # each task owns some lines of out
             start = np.int64(task * most)
@@ -143,7 +145,7 @@ def avgpool_backward(dout, kernel, stride, padding, count_include_pad, dx):  # t
     _shares(W, kernel[1], stride[1], padding[1], count_include_pad, shares)
     flat = shares.reshape(OW * C)
     if dx.size < SMALL:
-        _backward_lines(0, N * H, d, kernel, stride, padding, count_include_pad, flat, dx)
+        _backward_lines(np.int64(0), N * H, d, kernel, stride, padding, count_include_pad, flat, dx)
     else:
         for task in prange(pieces(N * H, most)):  # each task owns some lines of dx
             start = np.int64(task * most)

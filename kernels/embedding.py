@@ -46,7 +46,7 @@ def locate_ids(ids, offsets, sizes, rows, bad):  # type: ignore[no-untyped-def]
     step = max(1, ENTRIES * 4 // max(F, 1))
     tasks = pieces(B, step)
     if tasks <= 1:
-        bad[0] = _locate(ids, offsets, sizes, rows, 0, B)
+        bad[0] = _locate(ids, offsets, sizes, rows, np.int64(0), B)
     else:
         found = np.zeros(tasks, np.int64)
         for task in prange(tasks):  # each task owns some rows of ``rows``
@@ -75,7 +75,7 @@ def lookup_rows(table, rows, out):  # type: ignore[no-untyped-def]
     step = max(1, ENTRIES // max(F, 1))
     tasks = pieces(B, step)
     if tasks <= 1:
-        _lookup(table, rows, 0, B, out)
+        _lookup(table, rows, np.int64(0), B, out)
     else:
         for task in prange(tasks):  # each task owns some rows of out
             start = np.int64(task) * step
@@ -100,7 +100,7 @@ def sum_rows_of_width_one(weights, rows, out):  # type: ignore[no-untyped-def]
     step = max(1, ENTRIES // max(F, 1))
     tasks = pieces(B, step)
     if tasks <= 1:
-        _sums(weights, rows, 0, B, out)
+        _sums(weights, rows, np.int64(0), B, out)
     else:
         for task in prange(tasks):  # each task owns some elements of out
             start = np.int64(task) * step
@@ -135,7 +135,7 @@ def pool_rows(values, bounds, mean, out):  # type: ignore[no-untyped-def]
     B = out.shape[0]
     tasks = pieces(B, SEQUENCES)
     if tasks <= 1:
-        _pool(values, bounds, mean, 0, B, out)
+        _pool(values, bounds, mean, np.int64(0), B, out)
     else:
         for task in prange(tasks):  # each task owns some rows of out
             start = np.int64(task) * SEQUENCES
@@ -162,7 +162,7 @@ def pool_rows_backward(dout, bounds, mean, dvalues):  # type: ignore[no-untyped-
     B = dout.shape[0]
     tasks = pieces(B, SEQUENCES)
     if tasks <= 1:
-        _pool_backward(dout, bounds, mean, 0, B, dvalues)
+        _pool_backward(dout, bounds, mean, np.int64(0), B, dvalues)
     else:
         for task in prange(tasks):  # each task owns the sequences of some rows
             start = np.int64(task) * SEQUENCES

@@ -112,7 +112,8 @@ def few_channels_backward_data(W, dout, stride, padding, dilation, dx):  # type:
     packed = empty_aligned(rounded(J, vector) * K, W)
     small = dout.size * J < SMALL
     block, tap = block_width(J, WIDE, vector), np.zeros(1, np.int64)
-    pack_filters(small, block, columns, 1, J, K, K, 1, tap, packed)
+    one = np.int64(1)  # a literal 1 would have numba compile pack_filters once more, for it alone
+    pack_filters(small, block, columns, one, J, K, K, one, tap, packed)
     size = cut_into_units(N, H, width, PIXELS)
     units = pieces(N, size[0]) * pieces(H, size[1])
     if small:

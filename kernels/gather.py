@@ -60,7 +60,7 @@ def gather_rows(source, order, out, one_hot, problem):  # type: ignore[no-untype
     found = np.zeros((tasks, 2), np.int64)
     if tasks <= 1:
         for task in range(tasks):
-            _copy_rows(source, order, 0, N, out, one_hot, found[task])
+            _copy_rows(source, order, np.int64(0), N, out, one_hot, found[task])
     else:
         for task in prange(tasks):  # each task owns some rows of out
             start = np.int64(task) * rows

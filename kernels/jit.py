@@ -156,7 +156,8 @@ def jit(
     under the package's own thread count. ``inline=True`` is for helpers that are only called from
     other kernels; they are compiled into their callers and so are not cached by themselves.
     ``apart=True`` is for the larger ones of them: LLVM calls them instead of merging them, which
-    halves the time of a first compilation.
+    halves the time of a first compilation. For a literal argument numba compiles a helper
+    once more: where the value need not be known then, write ``f(np.int64(0), N)`` for ``f(0, N)``.
     ``strict=True`` is for helpers whose roundings are the algorithm: their operations stay as
     written, in callers with the fast-math flags too, and LLVM must inline them.
     """

@@ -134,7 +134,7 @@ def likelihood_losses(kind, x, t, scale, levels, slope, row_loss):  # type: igno
     N, _ = x.shape
     tasks = pieces(N, ROWS)
     if tasks <= 1:
-        _rows(kind, 0, N, x, t, scale, levels, slope, row_loss)
+        _rows(kind, np.int64(0), N, x, t, scale, levels, slope, row_loss)
     else:
         for task in prange(tasks):  # each task owns ROWS rows of slope and row_loss
             first = np.int64(task) * ROWS

@@ -90,7 +90,7 @@ def maxpool_forward(x, kernel, stride, padding, dilation, out, index):  # type: 
     lines, total = x.reshape(N, H, W * C), N * out.shape[1]
     most = max(ELEMENTS // (W * C), 1)
     if x.size < SMALL:
-        _forward_lines(0, total, lines, kernel, stride, padding, dilation, out, index)
+        _forward_lines(np.int64(0), total, lines, kernel, stride, padding, dilation, out, index)
     else:
         for task in prange(pieces(total, most)):  # each task owns some lines of out and index
             start = np.int64(task * most)
@@ -138,7 +138,7 @@ def maxpool_backward(dout, index, kernel, stride, padding, dilation, dx):  # typ
     d, places = dout.reshape(N, OH, OW * C), index.reshape(N, OH, OW * C)
     most = max(ELEMENTS // (W * C), 1)
     if dx.size < SMALL:
-        _backward_lines(0, N * H, d, places, kernel, stride, padding, dilation, dx)
+        _backward_lines(np.int64(0), N * H, d, places, kernel, stride, padding, dilation, dx)
     else:
         for task in prange(pieces(N * H, most)):  # each task owns some lines of dx
             start = np.int64(task * most)

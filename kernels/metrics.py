@@ -124,7 +124,7 @@ def ranked_sums(keys, w, out):  # type: ignore[no-untyped-def]
     weights every sum but the last two is a whole number, and exact below 2^53: for 134 million
     rows in any case, for 2 billion where one row in 1000 is a click.
     """
-    _walk(keys, w, 0, keys.size, out)
+    _walk(keys, w, np.int64(0), keys.size, out)
 
 
 @jit(parallel=True)

@@ -126,8 +126,8 @@ def gather_windows(  # type: ignore[no-untyped-def]
     tasks = pieces(B, rows)
     if tasks <= 1:
         _some_windows(
-            values, past, known, calendar, places, 0, B, context, shift_by, scale_by, center,
-            factor, x, y, seen, stats,
+            values, past, known, calendar, places, np.int64(0), B, context, shift_by, scale_by,
+            center, factor, x, y, seen, stats,
         )  # fmt: skip
     else:
         for task in prange(tasks):  # each task owns some windows

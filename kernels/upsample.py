@@ -89,7 +89,7 @@ def upsample_forward(x, scale, bilinear, out):  # type: ignore[no-untyped-def]
     lines = x.reshape(N, x.shape[1], x.shape[2] * C)
     flat, most = out.reshape(N, OH, OW * C), max(ELEMENTS // (OW * C), 1)
     if out.size < SMALL:
-        _forward_lines(0, N * OH, lines, scale, bilinear, C, flat)
+        _forward_lines(np.int64(0), N * OH, lines, scale, bilinear, C, flat)
     else:
         for task in prange(pieces(N * OH, most)):  # each task owns some lines of out
             start = np.int64(task * most)
@@ -179,7 +179,7 @@ def upsample_backward(dout, scale, bilinear, dx):  # type: ignore[no-untyped-def
     d, flat = dout.reshape(N, dout.shape[1], dout.shape[2] * C), dx.reshape(N, H, W * C)
     most = max(ELEMENTS // (dout.shape[2] * C * scale[0]), 1)
     if dout.size < SMALL:
-        _backward_lines(0, N * H, d, scale, bilinear, C, flat)
+        _backward_lines(np.int64(0), N * H, d, scale, bilinear, C, flat)
     else:
         for task in prange(pieces(N * H, most)):  # each task owns some lines of dx
             start = np.int64(task * most)

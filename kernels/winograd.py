@@ -189,7 +189,8 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
     small, packed = _small(out, C), empty_aligned(9 * C * Kp, W)
     taps = np.arange(9)[::-1].copy() if turned else np.arange(9)
     across, down = (9, 9 * K) if turned else (9 * C, 9)  # from column to column, and of depth
-    pack_filters(small, block, W.reshape(-1), 1, K, across, C, down, taps, packed)
+    one = np.int64(1)  # a literal 1 would have numba compile pack_filters once more, for it alone
+    pack_filters(small, block, W.reshape(-1), one, K, across, C, down, taps, packed)
     if small:
         for task in range(blocks):
             _transform_filters(task, m, packed, C, Kp, U)
@@ -232,7 +233,7 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
         V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
         D = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
         _transform_tiles(m, 2, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
-        held = copy_unit(dout, K, image, images, row * m, rows * m, 0, TW * m)
+        held = copy_unit(dout, K, image, images, row * m, rows * m, np.int64(0), TW * m)
         _transform_tiles(m, 0, held, images, rows, TW, K, D)
         if start == 0 and bias_sums.size:
             pixels = images * min(rows * m, OH - row * m) * OW
