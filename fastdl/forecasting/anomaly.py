@@ -116,8 +116,8 @@ def anomaly_columns(
     series, time (datetime64[us]), fold, step (from 1), actual, point, lower and upper of the
     central interval of this coverage, score and flagged.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in (
-        "series", "time", "fold", "step", "actual", "point", "lower", "upper", "score")}  # fmt: skip
+    names = ("series", "time", "fold", "step", "actual", "point", "lower", "upper", "score")
+    columns: dict[str, list[Any]] = {name: [] for name in names}
     for fold, forecast in zip(tested.folds, tested.forecasts, strict=True):
         S, H = forecast.point.shape
         lower, upper = forecast.interval(coverage)
