@@ -64,7 +64,7 @@ def block_table(
     from pyarrow import csv
 
     read = csv.ReadOptions(block_size=max(1, len(data)), column_names=names)
-    parse, convert = options(shape, kinds, needed, shape.names is None, bad_row)
+    parse, convert = options(shape, kinds, needed, newlines=shape.names is None)
     return csv.read_csv(pa.BufferReader(pa.py_buffer(data)), read, parse, convert)
 
 
