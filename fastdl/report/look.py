@@ -32,6 +32,7 @@ p {{ margin: .3rem 0 .8rem; color: var(--quiet); max-width: 60rem; }}
   gap: 1rem; margin: 0 0 1rem; }}
 .pictures.small {{ grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); }}
 figure {{ margin: 0; max-width: 40rem; break-inside: avoid; }}
+figure.broad {{ max-width: none; margin: 0 0 .6rem; }}
 svg {{ width: 100%; height: auto; display: block; stroke-linejoin: round; stroke-linecap: butt; }}
 svg text {{ font-family: inherit !important; fill: var(--ink); }}
 .wide {{ overflow-x: auto; margin: 0 0 1rem; }}
