@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LOSS_OF_SERIES = "loss of scaled values"
 _SHADES = {"0.9": 0.16, "0.8": 0.16, "0.5": 0.26}  # they lie above each other
+SEEN = {"0.9": 0.16, "0.8": 0.29, "0.5": 0.48}  # which looks so
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -22,12 +23,12 @@ def draw_series(ax: Axes, found: Mapping[str, Any], ink: str = INK, title: str =
     """History, the backtest's and the coming forecasts with their bands, anomalies marked."""
     ax.set_title(drawable(title or str(found["id"])), loc="left", fontsize=12, parse_math=False)
     parts = [*found["folds"], *([found["ahead"]] if found["ahead"] else [])]
-    for part in parts:
-        _bands(ax, part, parts[0] is part)
     times, values = _observed(found)
     marker = "o" if len(values) < 40 else ""
     ax.plot(times, values, color=ink, linewidth=0.9, marker=marker, markersize=2.5,
             label="observed", zorder=3)  # fmt: skip
+    for part in parts:
+        _bands(ax, part, parts[0] is part)
     for part in found["folds"]:
         ax.axvline(_times(part["time"])[0], color=GREY, linewidth=0.6, alpha=0.5, zorder=0)
     if found["ahead"]:
@@ -40,12 +41,14 @@ def draw_series(ax: Axes, found: Mapping[str, Any], ink: str = INK, title: str =
 
 def _bands(ax: Axes, part: Mapping[str, Any], first: bool) -> None:
     times = _closed(_times(part["time"]))
-    for name, alpha in _SHADES.items():
-        lower, upper = (_closed(_floats(side)) for side in part["bands"][name])
-        label = f"{100 * float(name):g} % band" if first else None
-        ax.fill_between(times, lower, upper, color=BLUE, alpha=alpha, linewidth=0, label=label)
     ax.plot(times, _closed(_floats(part["median"])), color=BLUE, linewidth=1.4, zorder=2,
             label="median forecast" if first else None)  # fmt: skip
+    for name, alpha in _SHADES.items():
+        lower, upper = (_closed(_floats(side)) for side in part["bands"][name])
+        ax.fill_between(times, lower, upper, color=BLUE, alpha=alpha, linewidth=0)
+        if first:  # what the legend shows of it
+            ax.fill_between(times[:2], lower[:1], lower[:1], color=BLUE, alpha=SEEN[name],
+                            linewidth=0, label=f"{100 * float(name):g} % band")  # fmt: skip
 
 
 def _closed(values: Any) -> Any:
@@ -110,7 +113,7 @@ def _dates(ax: Axes) -> None:
 
 def draw_by_step(ax: Axes, by_step: Mapping[str, Any], key: str, title: str) -> None:
     """A figure at each step of the horizon, of the forecaster and of the seasonal naive."""
-    head(ax, title, "step of the horizon", title)
+    head(ax, title, "step of the horizon", "share of values" if key == "covered" else key.upper())
     for (name, own), colour in zip(by_step.items(), (BLUE, GREY), strict=False):
         values = _floats(own[key])
         steps = np.arange(1, len(values) + 1)

@@ -62,7 +62,7 @@ def series(results: Results) -> Markup:
     for number, own in enumerate(shown):
         title = f"{own['id']} ({own['why']})" if own.get("why") else str(own["id"])
         drawn.append(
-            inline_svg(f"series-{number}", _with_legend(own, title, number == 0),
+            inline_svg(f"series-{number}", _drawn(own, title),
                        f"Forecasts of series {number + 1}", *_WIDE)
         )  # fmt: skip
     test = results.get("facts") or {}
@@ -73,16 +73,26 @@ def series(results: Results) -> Markup:
         "circles are anomalies. Bands far wider than what was observed are cut off."
     )
     figures = "\n".join(f'<figure class="broad">{picture}</figure>' for picture in drawn)
-    return section("Forecasts", figures, about=about)
+    return section("Forecasts", _legend() if drawn else "", figures, about=about)
 
 
-def _with_legend(own: Mapping[str, Any], title: str, first: bool) -> Callable[[Axes], None]:
-    def draw(ax: Axes) -> None:
-        pictures.draw_series(ax, own, title=title)
-        if first:
-            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
+def _drawn(own: Mapping[str, Any], title: str) -> Callable[[Axes], None]:
+    return lambda ax: pictures.draw_series(ax, own, title=title)
 
-    return draw
+
+def _legend() -> Markup:
+    """What is drawn how, once for all series."""
+    entries = [("line", "ink", 100, "observed"), ("line", "blue", 100, "median forecast")]
+    entries += [
+        ("patch", "blue", round(100 * seen), f"{100 * float(name):g} % band")
+        for name, seen in pictures.SEEN.items()
+    ]
+    entries += [("ring", "orange", 100, "anomaly"), ("dashed", "green", 100, "now")]
+    parts = (
+        f'<span><i class="{kind}" style="--of:var(--{colour});--share:{share}%"></i>{text}</span>'
+        for kind, colour, share, text in entries
+    )
+    return Markup(f'<p class="legend">{"".join(parts)}</p>')
 
 
 def steps(results: Results) -> Markup:
