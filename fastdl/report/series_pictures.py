@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LOSS_OF_SERIES = "loss of scaled values"
 _SHADES = {"0.9": 0.16, "0.8": 0.16, "0.5": 0.26}  # they lie above each other
 SEEN = {"0.9": 0.16, "0.8": 0.29, "0.5": 0.48}  # which looks so
+_FEW = 4  # steps; forecasts of fewer are drawn as one line
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -27,38 +28,40 @@ def draw_series(ax: Axes, found: Mapping[str, Any], ink: str = INK, title: str =
     marker = "o" if len(values) < 40 else ""
     ax.plot(times, values, color=ink, linewidth=0.9, marker=marker, markersize=2.5,
             label="observed", zorder=3)  # fmt: skip
-    for part in parts:
-        _bands(ax, part, parts[0] is part)
-    for part in found["folds"]:
+    few = bool(parts) and len(parts[0]["time"]) < _FEW
+    for part in (drawn := _joined(parts) if few else parts):
+        _bands(ax, part, drawn[0] is part)
+    for part in [] if few else found["folds"]:
         ax.axvline(_times(part["time"])[0], color=GREY, linewidth=0.6, alpha=0.5, zorder=0)
     if found["ahead"]:
         begin = _times(found["ahead"]["time"])[0]
         ax.axvline(begin, color=GREEN, linewidth=1.2, linestyle="--", zorder=1, label="now")
     _marks(ax, found)
     _limits(ax, found, values)
+    ax.yaxis.set_major_formatter(compact)
     _dates(ax)
 
 
 def _bands(ax: Axes, part: Mapping[str, Any], first: bool) -> None:
-    times = _closed(_times(part["time"]))
-    ax.plot(times, _closed(_floats(part["median"])), color=BLUE, linewidth=1.4, zorder=2,
+    times = _times(part["time"])
+    ax.plot(times, _floats(part["median"]), color=BLUE, linewidth=1.4, zorder=2,
             label="median forecast" if first else None)  # fmt: skip
     for name, alpha in _SHADES.items():
-        lower, upper = (_closed(_floats(side)) for side in part["bands"][name])
+        lower, upper = (_floats(side) for side in part["bands"][name])
         ax.fill_between(times, lower, upper, color=BLUE, alpha=alpha, linewidth=0)
         if first:  # what the legend shows of it
             ax.fill_between(times[:2], lower[:1], lower[:1], color=BLUE, alpha=SEEN[name],
                             linewidth=0, label=f"{100 * float(name):g} % band")  # fmt: skip
 
 
-def _closed(values: Any) -> Any:
-    """A single step as a short line: one point would not be seen."""
-    if len(values) > 1:
-        return values
-    if values.dtype.kind == "M":
-        half = np.timedelta64(30, "m")
-        return np.array([values[0] - half, values[0] + half])
-    return np.repeat(values, 2)
+def _joined(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Forecasts of a step or two as one: each by itself would be a dot."""
+    bands = {
+        name: [[value for part in parts for value in part["bands"][name][side]] for side in (0, 1)]
+        for name in parts[0]["bands"]
+    }
+    columns = {key: [own for part in parts for own in part[key]] for key in ("time", "median")}
+    return [{**columns, "bands": bands}]
 
 
 def _observed(found: Mapping[str, Any]) -> tuple[Any, Floats]:
@@ -119,12 +122,19 @@ def draw_by_step(ax: Axes, by_step: Mapping[str, Any], key: str, title: str) -> 
         steps = np.arange(1, len(values) + 1)
         marker = "o" if len(values) <= 30 else ""
         ax.plot(steps, values, color=colour, linewidth=1.8, marker=marker, markersize=4, label=name)
-    ax.set_ylim(0, None)
     ax.locator_params("x", integer=True)
+    horizon = len(next(iter(by_step.values()))[key])
+    ax.set_xlim(0.5, horizon + 0.5)
+    if horizon == 1:
+        ax.set_xticks([1])
     if key == "covered":
         ax.axhline(0.8, color=GREY, linestyle=":", linewidth=1.4, label="nominal")
         ax.set_ylim(0, 1.02)
-    legend(ax, "lower right")
+        legend(ax, "lower right")
+        return
+    ax.yaxis.set_major_formatter(compact)
+    ax.set_ylim(0, 1.25 * ax.dataLim.y1 or 1.0)  # the legend lies in the upper margin
+    legend(ax, "upper left")
 
 
 def draw_calibration_of_levels(ax: Axes, found: Mapping[str, Any]) -> None:
@@ -148,7 +158,9 @@ def draw_skill(ax: Axes, models: Mapping[str, Any], judge: str) -> None:
     ax.set_title(f"CRPS, and skill against {judge}", loc="left", fontsize=12)
     ax.set_xlabel("CRPS (less is better)", fontsize=11)
     ax.grid(axis="y", visible=False)
-    ax.set_xlim(0, 1.22 * max(values))
+    ax.set_xlim(0, 1.22 * max(values) or 1.0)
+    ax.locator_params("x", nbins=6)
+    ax.xaxis.set_major_formatter(compact)
     for place, name in enumerate(names):
         skill = (models[name].get("skill") or {}).get("crps")
         text = "" if skill is None else f" {skill:+.1%}"
@@ -168,7 +180,7 @@ def draw_residuals_over_time(ax: Axes, found: Mapping[str, Any]) -> None:
     ax.plot(times, q[:, 2], color=BLUE, linewidth=1.1, label="median")
     ax.axhline(0, color=GREY, linewidth=0.8)
     _dates(ax)
-    legend(ax, "upper left")
+    _headroom(ax)
 
 
 def draw_residual_histogram(ax: Axes, found: Mapping[str, Any]) -> None:
@@ -181,6 +193,7 @@ def draw_residual_histogram(ax: Axes, found: Mapping[str, Any]) -> None:
     ax.axvline(0, color=GREY, linewidth=0.8)
     ax.axvline(found["mean"], color=ORANGE, linewidth=1.4, label=f"mean {found['mean']:.3g}")
     ax.set_ylim(0, 1.2 * max(float(counts.max()), 1.0))
+    ax.xaxis.set_major_formatter(compact)
     legend(ax, "upper right")
 
 
@@ -199,7 +212,27 @@ def draw_residual_groups(ax: Axes, found: Mapping[str, Any], kind: str, unit: st
     else:
         ax.set_xticks(range(0, 24, 3))
         ax.set_xlim(-0.8, 23.8)
+    _headroom(ax)
+
+
+def _headroom(ax: Axes) -> None:
+    """A legend in the upper margin, which is made for it."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.3 * (high - low))
+    ax.yaxis.set_major_formatter(compact)
     legend(ax, "upper left")
+
+
+def compact(value: float, _: Any = None) -> str:
+    """A number on an axis in few letters.
+
+    >>> compact(2_500_000.0), compact(-15_000.0), compact(0.25)
+    ('2.5M', '-15k', '0.25')
+    """
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= unit:
+            return f"{value / (1e3 if name == 'k' else unit):g}{name}"
+    return f"{value:.6g}"
 
 
 def _times(texts: Sequence[str]) -> Any:
