@@ -235,5 +235,7 @@ def test_functions_do_what_the_command_does(data, tmp_path):
     seen = []
     outcome = forecast_series(job, tmp_path / "run", verbose=False, on_data=seen.append)
     assert outcome.name == "direct gru" and len(seen[0].series) == 3
+    (entry,) = outcome.skipped  # rows of the days to come, whose columns are not named as known
+    assert entry["reason"] == "no series has a value" and entry["rows"] == 18
     assert outcome.forecast.point.shape == (3, 3)
     assert re.fullmatch(r"2024-03-3\d", str(outcome.forecast.times_of(0)[0])[:10])

@@ -103,12 +103,28 @@ def job_series(job: ForecastJob, skipped: Skipped) -> SeriesSet:
 def read_table_series(job: ForecastJob, data: Any, skipped: Skipped) -> SeriesSet:
     """The series of a table with a job's columns and options."""
     value: Any = (job.value[0] if len(job.value) == 1 else job.value) or None
-    return read_series(
+    found = read_series(
         data, time=job.time, value=value, series_id=job.series_id or None, known=job.known,
         past=job.past, static=job.static, frequency=job.frequency, resample=job.resample,
         how=job.how, fill=job.fill, time_format=job.time_format, time_zone=job.time_zone,
         sort=job.sort, format=job.format, on_error=job.on_error, report=skipped,
     )  # fmt: skip
+    return without_tail(found, skipped)
+
+
+def without_tail(series: SeriesSet, skipped: Skipped) -> SeriesSet:
+    """Without the steps at the end at which no series has a value: rows of the future, mostly."""
+    ticks = series.ticks
+    last = max(
+        int(ticks[i] + np.flatnonzero(~np.isnan(series.values_of(i)))[-1])
+        for i in range(len(series))
+    )
+    empty = ticks + series.length - (last + 1)
+    if not (empty > 0).any():
+        return series
+    text = f"{int(empty.max())} steps from {series.place(0, int(last + 1 - ticks[0]))} on"
+    skipped.add("series", "no series has a value", int(np.maximum(empty, 0).sum()), [text])
+    return series.cut(last + 1 - ticks)
 
 
 def chosen_folds(job: ForecastJob, series: SeriesSet, context: int) -> BacktestFolds:
