@@ -15,7 +15,7 @@ from ..options import run_folder
 from .job import ForecastJob
 from .results import ForecastOutcome, report
 from .sources import ForecastData, read_job
-from .tested import AtLeast, Prepared, backtests
+from .tested import Prepared, backtests
 
 TESTED = "backtest"  # the folder of the forecaster that the backtest judged
 AGAIN = f"{CHECKPOINTS}-refit"
@@ -59,8 +59,8 @@ def forecast_series(
             print("Fitting on all steps for the forecast:")
         own = training.fit(data.series, folder / AGAIN, None)
     own.save(folder)
-    model = own if lower is None else AtLeast(own, lower)
-    ahead = model.predict(data.series, job.horizon)
+    ahead = own.predict(data.series, job.horizon)
+    ahead = ahead if lower is None else ahead.clipped(lower)
     seconds["all"] = time.perf_counter() - start
     return report(job, folder, data, own, tested, ahead, seconds)
 

@@ -73,7 +73,7 @@ def report(
     plot_series_run(folder / PICTURE, results, f"fastdl: {Path(job.source).name}")
     write_page(folder / PAGE, results)
     return ForecastOutcome(models, name, ahead, tested, folder, anomalies["count"],
-                           results["skipped"])  # fmt: skip
+                           data.skipped.entries())  # fmt: skip
 
 
 def write_table(path: Path, table: Table) -> None:
