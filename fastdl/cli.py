@@ -229,7 +229,10 @@ def info() -> None:
 @app.command()
 def warmup(
     what: Annotated[
-        str, typer.Argument(help="ctr: the CTR network's; image: train-image's; or all.")
+        str,
+        typer.Argument(
+            help="ctr: the CTR network's; image: train-image's; series: forecast's; or all."
+        ),
     ] = "ctr",
 ) -> None:
     """Compile kernels into the cache, so that no training has to wait for them."""
