@@ -1,4 +1,4 @@
-"""The command line: train, predict, the same on images, evaluate, inspect, info, warmup, bench."""
+"""The command line: train, predict, the same on images, forecast, evaluate, inspect, bench ..."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .flags import (
     compiling_note,
     print_skipped,
 )
+from .forecasting.commands import forecast, predict_series
 from .vision.commands import predict_image, train_image
 
 app = typer.Typer(
@@ -29,6 +30,8 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("train-image")(train_image)
 app.command("predict-image")(predict_image)
+app.command("forecast")(forecast)
+app.command("predict-series")(predict_series)
 
 DataFile = Annotated[
     str | None,
@@ -226,7 +229,10 @@ def info() -> None:
 @app.command()
 def warmup(
     what: Annotated[
-        str, typer.Argument(help="ctr: the CTR network's; image: train-image's; or all.")
+        str,
+        typer.Argument(
+            help="ctr: the CTR network's; image: train-image's; series: forecast's; or all."
+        ),
     ] = "ctr",
 ) -> None:
     """Compile kernels into the cache, so that no training has to wait for them."""

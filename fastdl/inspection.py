@@ -12,6 +12,7 @@ from .data import LogEncoder
 from .data.description import width
 from .features import FeatureSpec
 from .files import check_version
+from .forecasting.trained import TrainedForecaster, is_forecast_run
 from .network import Network
 from .scoring import METRICS, MODEL, load_model
 from .vision.trained import is_image_run, load_trained
@@ -107,9 +108,11 @@ def _results(path: Path) -> dict[str, Any]:
 
 
 def _trained(folder: Path) -> tuple[dict[str, Any], list[list[str]]]:
-    """The finished model, and its columns; images have none."""
+    """The finished model, and its columns; images and series have none."""
     if is_image_run(folder):
         return _model(load_trained(folder).network), []
+    if is_forecast_run(folder):
+        return _model(TrainedForecaster.load(folder).network), []
     network, encoder = load_model(folder)[:2]
     return _model(network), described_columns(encoder)
 

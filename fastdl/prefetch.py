@@ -8,6 +8,8 @@ from contextlib import closing
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
 
+import numba
+
 T = TypeVar("T")
 
 _WAIT = 0.05  # seconds until a thread looks whether it is still wanted
@@ -23,6 +25,9 @@ def prefetched(items: Generator[T, Any, Any], ahead: int = 1) -> Generator[T, No
     [0, 1, 4, 9]
     """
     made: Queue[tuple[str, Any]] = Queue(ahead)
+    # numba's threads begin with whoever asks first; if that is a thread that ends, TBB on a single
+    # core waits forever for its task when the process exits
+    numba.get_num_threads()
     unwanted = threading.Event()
     thread = threading.Thread(target=_make, args=(items, made, unwanted), daemon=True)
     thread.start()

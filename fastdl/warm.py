@@ -22,8 +22,9 @@ def warmup(dtype: Any = None, what: str = "ctr") -> float:
     """Compile what a training needs, or load it from the cache; seconds it took.
 
     what: "ctr" for the CTR network (15 seconds), "image" for what ``fastdl train-image`` needs with
-    any of its models (a minute), or "all". Compiled kernels stay in ``fastdl info``'s cache folder:
-    later processes load them in a fraction of a second. NumPy's random state is left as it was.
+    any of its models (a minute), "series" for ``fastdl forecast``, which is in float32, or "all".
+    Compiled kernels stay in ``fastdl info``'s cache folder: later processes load them in a fraction
+    of a second. NumPy's random state is left as it was.
     ``dtype`` is that of the network; raises ValueError for another ``what``.
 
     >>> import fastdl
@@ -77,7 +78,25 @@ def _train_images(dtype: Any) -> None:
         grad_cam(model, x)
 
 
-_PARTS: dict[str, Callable[[Any], None]] = {"ctr": _train_ctr, "image": _train_images}
+def _train_series(dtype: Any) -> None:
+    from .data.series import generate_ad_series
+    from .estimators import AdSeriesForecaster
+
+    clicks = generate_ad_series(2, 60, "D", future=3, missing=0.05).series("clicks")
+    encoders = ("lstm", "gru", "rnn")
+    kinds = [("direct", encoder, "quantile") for encoder in (*encoders, "conv")]
+    kinds += [("direct", "gru", head) for head in ("gaussian", "student_t", "negative_binomial")]
+    kinds += [("autoregressive", encoder, "student_t") for encoder in encoders]
+    for model, encoder, head in kinds:
+        AdSeriesForecaster(
+            model, horizon=3, context=8, encoder=encoder, hidden=4, head=head, epochs=1, paths=2,
+            model_options={"attention": True} if model == "direct" else None, random_state=0,
+        ).fit(clicks).predict()  # fmt: skip
+
+
+_PARTS: dict[str, Callable[[Any], None]] = {
+    "ctr": _train_ctr, "image": _train_images, "series": _train_series,
+}  # fmt: skip
 
 
 @jit.jit

@@ -83,3 +83,11 @@ def test_the_example_of_images_runs_as_it_is_written(capsys):
     exec(re.findall(r"```python\n(.*?)```", README, re.S)[5], names)
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
     assert names["heat"].shape == (4, 32, 32)
+
+
+def test_the_example_of_series_runs_as_it_is_written(capsys):
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[6], names)
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("direct lstm") and told[-1].endswith("anomalies")
+    assert names["low"].shape == (4, 14) and (names["low"] <= names["high"]).all()

@@ -41,6 +41,33 @@ print(len(warm), sorted(loaded() - warm))
 """
 
 
+SERIES = """
+from fastdl.forecasting.job import ForecastJob
+from fastdl.forecasting.pipeline import forecast_series
+
+fastdl.warmup(what="series")
+warm = loaded()
+for number, (model, encoder) in enumerate(
+    (("direct", "lstm"), ("direct", "conv"), ("autoregressive", "gru"))
+):
+    job = ForecastJob(accounts=3, steps=80, frequency="D", horizon=4, context=12, hidden=8,
+                      epochs=1, folds=2, refit=False, model=model, encoder=encoder)
+    forecast_series(job, f"{sys.argv[1]}{number}", verbose=False)
+print(len(warm), sorted(loaded() - warm))
+"""
+
+
+@pytest.mark.skipif(not jit.numba_is_compiling(), reason="nothing is compiled")
+def test_forecasting_needs_no_kernel_that_was_not_warmed_up(tmp_path):
+    code = LOADED_LATER.split("np.random.seed")[0] + SERIES
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, str(tmp_path / "run")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    count, later = done.stdout.split(maxsplit=1)
+    assert int(count) > 15 and later.strip() == "[]"
+
+
 @pytest.mark.skipif(not jit.numba_is_compiling(), reason="nothing is compiled")
 def test_training_on_images_needs_no_kernel_that_was_not_warmed_up(tmp_path):
     done = subprocess.run(
@@ -55,13 +82,16 @@ def test_the_command_says_how_long_it_took(capsys):
     assert run("warmup") == 0
     assert "Kernels are ready after" in capsys.readouterr().out
     assert run("warmup", "everything") == 2
-    assert "what is 'everything'; expected one of 'ctr', 'image', 'all'" in capsys.readouterr().err
+    assert (
+        "what is 'everything'; expected one of 'ctr', 'image', 'series', 'all'"
+        in capsys.readouterr().err
+    )
 
 
 def test_every_part_is_compiled_for_all(monkeypatch):
     seen = []
-    for name in ("ctr", "image"):
+    for name in ("ctr", "image", "series"):
         monkeypatch.setitem(fastdl.warm._PARTS, name, lambda dtype, name=name: seen.append(name))
-    for what in ("ctr", "image", "all"):
+    for what in ("ctr", "image", "series", "all"):
         fastdl.warmup("float64", what)
-    assert seen == ["ctr", "image", "ctr", "image"]
+    assert seen == 2 * ["ctr", "image", "series"]

@@ -82,13 +82,14 @@ def _message_with_row(source: Source, shape: TextFormat, kinds: Any, needed: Nam
 
 
 def _open(
-    source: Source, shape: TextFormat, kinds: Any, needed: Names, threads: bool = False
-) -> Any:
+    source: Source, shape: TextFormat, kinds: Any, needed: Names, threads: bool = False,
+    bad_row: Any = None,
+) -> Any:  # fmt: skip
     from pyarrow import csv
 
     read = csv.ReadOptions(use_threads=threads, block_size=BLOCK_BYTES, column_names=shape.names)
     # without newlines_in_values, a quoted line break at a block's border is an error
-    parse, convert = options(shape, kinds, needed, newlines=shape.names is None)
+    parse, convert = options(shape, kinds, needed, shape.names is None, bad_row)
     return csv.open_csv(source.path, read, parse, convert)
 
 
@@ -109,9 +110,15 @@ def options(
     return parse, convert
 
 
-def first_types(source: Source, shape: TextFormat, needed: Names, known: Any) -> Schema:
-    """What the first block tells of the columns' types, ``known`` ones being as they are said."""
-    with _open(source, shape, known, needed) as reader:
+def first_types(
+    source: Source, shape: TextFormat, needed: Names, known: Any, *, ragged: bool = False
+) -> Schema:
+    """What the first block tells of the columns' types, ``known`` ones being as they are said.
+
+    ``ragged``: rows of other lengths are passed over; whoever reads them later tells of them.
+    """
+    bad_row = (lambda row: "skip") if ragged else None
+    with _open(source, shape, known, needed, bad_row=bad_row) as reader:
         return reader.schema
 
 

@@ -1,5 +1,6 @@
 """Forecasts of time series: what they are, the baselines, conformal intervals, backtests."""
 
+from .anomaly import anomaly_scores, anomaly_table, flag, predictive_cdf, tail_probability
 from .backtest import Backtest, backtest, baselines
 from .baseline import Baseline, Forecaster
 from .conformal import (
@@ -27,10 +28,15 @@ __all__ = [
     "Naive",
     "SeasonalNaive",
     "adaptive_conformal",
+    "anomaly_scores",
+    "anomaly_table",
     "backtest",
     "baselines",
     "conformal_levels",
     "conformal_quantile",
     "conformalized",
+    "flag",
+    "predictive_cdf",
     "split_conformal",
+    "tail_probability",
 ]

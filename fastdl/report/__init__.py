@@ -1,6 +1,7 @@
 """What a finished training shows: a picture, a page, and tables on the terminal."""
 
 from .curves import curves, loss_curve
+from .forecast_tables import forecast_table
 from .inspected import run_tables
 from .page import write_page
 from .picture import plot_run
@@ -20,6 +21,7 @@ __all__ = [
     "columns_table",
     "curves",
     "facts_table",
+    "forecast_table",
     "history_table",
     "image_metrics_table",
     "importance_table",

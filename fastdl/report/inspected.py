@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .forecast_tables import forecast_table
 from .tables import (
     class_table,
     columns_table,
@@ -53,6 +54,8 @@ def _tables(found: Mapping[str, Any]) -> Iterator[Table]:
         yield class_table(results["test"])
         tested = results.get("tested_on", "test")
         yield image_metrics_table(results["test"], results.get("base_rate"), tested)
+    elif results.get("test") and results.get("kind") == "series":
+        yield forecast_table(results["models"], results["test"]["values"])
     elif results.get("test"):
         yield metrics_table(results["test"], results.get("base_rate"), results.get("best_possible"))
     for column, values in (results.get("by") or {}).items():

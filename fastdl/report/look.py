@@ -32,6 +32,14 @@ p {{ margin: .3rem 0 .8rem; color: var(--quiet); max-width: 60rem; }}
   gap: 1rem; margin: 0 0 1rem; }}
 .pictures.small {{ grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); }}
 figure {{ margin: 0; max-width: 40rem; break-inside: avoid; }}
+.legend span {{ display: inline-block; margin-right: 1.2rem; white-space: nowrap; }}
+.legend i {{ display: inline-block; width: 1.6rem; height: .8rem; margin-right: .4rem;
+  vertical-align: -.08rem; --shade: color-mix(in srgb, var(--of) var(--share), var(--paper)); }}
+.legend .patch {{ background: var(--shade); }}
+.legend .line {{ height: 0; border-top: 2px solid var(--of); vertical-align: .25rem; }}
+.legend .dashed {{ height: 0; border-top: 2px dashed var(--of); vertical-align: .25rem; }}
+.legend .ring {{ width: .7rem; height: .7rem; border: 2px solid var(--of); border-radius: 50%; }}
+figure.broad {{ max-width: none; margin: 0 0 .6rem; }}
 svg {{ width: 100%; height: auto; display: block; stroke-linejoin: round; stroke-linecap: butt; }}
 svg text {{ font-family: inherit !important; fill: var(--ink); }}
 .wide {{ overflow-x: auto; margin: 0 0 1rem; }}

@@ -72,11 +72,11 @@ def epoch_curve(history: Mapping[str, Any], name: str) -> tuple[Floats, Floats]:
 
 def draw_loss(
     ax: Axes, steps: tuple[Floats, Floats, Floats, int], epochs: tuple[Floats, Floats],
-    training: str | None = None,
+    training: str | None = None, unit: str = "log loss (nats per row)",
 ) -> None:  # fmt: skip
     """The curves in one panel; ``training`` is what the legend calls the first."""
     x, raw, smoothed, width = steps
-    head(ax, "Loss", "epochs", "log loss (nats per row)")
+    head(ax, "Loss", "epochs", unit)
     if not (np.isfinite(smoothed).any() or len(epochs[0])):
         note(ax, "No finite loss was recorded.")
         return

@@ -12,8 +12,10 @@ from .image_sections import image_sections
 from .look import CSS
 from .markup import escaped
 from .sections import SECTIONS
+from .series_sections import SERIES_SECTIONS
 
 # Nothing in the page runs, and nothing is fetched, whatever a log has put into it.
+_GENERATED = {"images": "generated creatives", "series": "generated ad series"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -45,6 +47,8 @@ def write_page(
     - "pictures": {group: [{"files": names, ...}]}, PNG files in the folder ``pictures``, by default
       the one of this name beside the page; those that are missing are left out.
 
+    Where "kind" is "series", it is a forecast: what ``metrics.json`` of ``fastdl forecast`` holds.
+
     Names and values from logs are escaped, and long ones and long tables are cut, so that the
     file stays below 1.5 MB. Raises TypeError for results that are not a mapping, ValueError for a
     path that does not end in .html or whose folder is missing, for results with nothing to show,
@@ -70,8 +74,11 @@ def write_page(
 
 
 def _page(results: Mapping[str, Any], pictures: Path) -> str:
-    images = results.get("kind") == "images"
-    kinds = image_sections(pictures) if images else SECTIONS
+    kinds = SECTIONS
+    if results.get("kind") == "images":
+        kinds = image_sections(pictures)
+    elif results.get("kind") == "series":
+        kinds = SERIES_SECTIONS
     sections = [text for key, make in kinds.items() if (text := _made(key, make, results))]
     if not sections:
         raise ValueError(
@@ -102,6 +109,7 @@ def _title(results: Mapping[str, Any]) -> str:
     if not isinstance(job, Mapping):
         return "fastdl: a finished training"
     data = job.get("data")
-    made = "generated creatives" if results.get("kind") == "images" else "generated ad log"
+    made = _GENERATED.get(str(results.get("kind")), "generated ad log")
     name = Path(data).name if isinstance(data, str) else str(data or made)
-    return f"{job.get('model', 'a model')} on {name}"
+    model = results.get("name") or job.get("model", "a model")
+    return f"{model} on {name}"

@@ -13,6 +13,7 @@ from .histogram import draw_histogram
 from .loss import draw_loss, draw_score, epoch_curve
 from .markup import Markup
 from .roc import draw_precision_recall, draw_roc
+from .series_pictures import LOSS_OF_SERIES
 from .style import BLUE, GREY, head, legend
 from .svg import inline_svg
 
@@ -23,7 +24,7 @@ Results = Mapping[str, Any]
 _SIZE, _SMALL = (5.6, 4.2), (4.4, 3.3)  # inches of a panel at the picture's own scale
 
 
-def _grid(*pictures: str, kind: str = "pictures") -> Markup:
+def grid(*pictures: str, kind: str = "pictures") -> Markup:
     """Pictures beside each other as far as the screen is wide."""
     shown = "\n".join(f"<figure>{picture}</figure>" for picture in pictures if picture)
     return Markup(f'<div class="{kind}">\n{shown}\n</div>' if shown else "")
@@ -45,18 +46,19 @@ def learning(results: Results) -> Markup:
     else:
         done, loss = epoch_curve(history, "loss")
         steps, training = (done, loss, loss, 1), "training, mean of an epoch"
+    unit = LOSS_OF_SERIES if results.get("kind") == "series" else "log loss (nats per row)"
     pictures = []
     if len(steps[0]) or len(validation[0]):
         pictures.append(
             _picture("loss", "Loss of training and validation",
-                     lambda ax: draw_loss(ax, steps, validation, training))
+                     lambda ax: draw_loss(ax, steps, validation, training, unit))
         )  # fmt: skip
     for key, name in (("val_auc", "AUC"), ("val_accuracy", "Accuracy")):
         found = epoch_curve(history, key)
         if len(found[0]):
             pictures.append(_score(key.replace("_", "-"), name, found))
             break
-    return _grid(*pictures)
+    return grid(*pictures)
 
 
 def _score(key: str, name: str, found: Any) -> str:
@@ -82,7 +84,7 @@ def confidence(bins: Mapping[str, Any]) -> Markup:
         ax.scatter(100 * sure, 100 * right, area, color=BLUE, zorder=3, label="area: how many")
         legend(ax, "upper left")
 
-    return _grid(_picture("confidence", "Accuracy by confidence", draw, _SMALL))
+    return grid(_picture("confidence", "Accuracy by confidence", draw, _SMALL))
 
 
 def progressive(found: Mapping[str, Any]) -> Markup:
@@ -98,7 +100,7 @@ def progressive(found: Mapping[str, Any]) -> Markup:
         if values.shape != rows.shape:
             raise ValueError(f"{key} has {len(values)} figures for {len(rows)} numbers of rows")
         pictures.append(_progress(key, name, rows[keep], values[keep]))
-    return _grid(*pictures, kind="pictures small")
+    return grid(*pictures, kind="pictures small")
 
 
 def _progress(key: str, name: str, rows: np.ndarray, values: np.ndarray) -> str:
@@ -146,7 +148,7 @@ def test_curves(results: Results) -> Markup:
             "Histogram of the predicted probabilities",
             lambda ax: draw_histogram(ax, found["histogram"]),
         )
-    return _grid(*(_picture(name, text, draw) for name, (text, draw) in drawings.items()))
+    return grid(*(_picture(name, text, draw) for name, (text, draw) in drawings.items()))
 
 
 def _roc_lines(results: Results) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..skipped import Skipped
 from .frequency import Frequency
 from .observations import Observations
 from .series_set import SeriesSet
+from .skipping import observed, once, readable
 from .static import Static
 from .table import SeriesTable, place_of, read_table
 from .times import as_times, localised
@@ -26,12 +28,18 @@ def read_series(
     frequency: str | Frequency | None = None, resample: str | Frequency | None = None,
     how: str = "mean", fill: str | float | None = None, time_format: str | None = None,
     time_zone: str | None = None, sort: bool = False, format: str | None = None,
+    on_error: str = "stop", report: Skipped | None = None,
 ) -> SeriesSet:  # fmt: skip
     """Series of a table: a long one with a row for each time and series, or a wide one.
 
     data: as ``read_observations``, with its other options. frequency: found from the times if it is
     not given. resample: a frequency, for irregular times and gaps; how and fill say how, as in
     ``Observations.resample``, and the result's ``report`` what was changed.
+
+    on_error: "stop", or "skip" to leave out rows that cannot be used (values and times that are
+    none, infinite values, times that come twice, unless ``resample`` joins them) and series without
+    a value; ``report``, a ``Skipped``, counts them by reason. Gaps that they leave become missing
+    values, by resampling if need be.
 
     Raises ValueError as ``read_observations``, ``Observations.regular`` and ``.resample``.
 
@@ -45,17 +53,25 @@ def read_series(
     rows = read_observations(
         data, time=time, value=value, series_id=series_id, known=known, past=past, static=static,
         time_format=time_format, time_zone=time_zone, sort=sort, format=format,
+        on_error=on_error, report=(report := Skipped() if report is None else report),
     )  # fmt: skip
+    if on_error == "skip":
+        rows = observed(rows if resample is not None else once(rows, report), report)
     if resample is not None:
         return rows.resample(resample, how, fill)
-    return rows.regular(frequency)
+    if not report:
+        return rows.regular(frequency)
+    try:
+        return rows.regular(frequency)
+    except ValueError:  # a row that is left out may leave a gap
+        return rows.resample(frequency or rows.found_frequency(), "last")
 
 
 def read_observations(
     data: Any, *, time: str | None = None, value: Names | None = None,
     series_id: Names | None = None, known: Names = (), past: Names = (), static: Names = (),
     time_format: str | None = None, time_zone: str | None = None, sort: bool = False,
-    format: str | None = None,
+    format: str | None = None, on_error: str = "stop", report: Skipped | None = None,
 ) -> Observations:  # fmt: skip
     """The rows of a table as observations of series, regular or not.
 
@@ -71,13 +87,16 @@ def read_observations(
     time_format: as strptime takes it, or "s", "ms", "us" since 1970; by default ISO 8601. Times
     with a zone become UTC ones. time_zone: the zone of wall times, whose hours that come twice or
     never are then resolved, or whose clock counts where times have several offsets. sort: whether
-    rows that are not in the order of time are brought into it.
+    rows that are not in the order of time are brought into it. on_error: "skip" leaves out rows
+    whose values, times or series cannot be read, which ``report`` counts.
 
     Raises FileNotFoundError, TypeError, and ValueError with the row, and the series where there is
     one, for columns that do not exist, values that are no numbers or infinite, times that are none
     or of mixed zones, and static features that change.
     """
-    found = read_table(data, format, time, value, series_id, known, past, static)
+    found = read_table(data, format, time, value, series_id, known, past, static, on_error)
+    if on_error == "skip":
+        found = readable(found, time_format, Skipped() if report is None else report)
     table, place = found.table, place_of(found)
     times, zone = as_times(table[found.time], found.time, place, time_format, time_zone)
     codes, ids = _codes(found)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..columns import is_number, is_time
 from ..count import count_rows
 from ..log import Log
@@ -30,11 +32,12 @@ class SeriesTable:
     past: tuple[str, ...]
     static: tuple[str, ...]
     wide: bool
+    rows: np.ndarray | None = None  # where each came from, if some were left out
 
 
 def read_table(
     data: Any, format: str | None, time: str | None, value: Any, series_id: Any, known: Any,
-    past: Any, static: Any,
+    past: Any, static: Any, on_error: str = "stop",
 ) -> SeriesTable:  # fmt: skip
     """Read the columns that are named; options as ``read_observations``.
 
@@ -67,17 +70,23 @@ def read_table(
     log = Log(
         data, format, label=_NO_LABEL, columns=list(columns), categorical=texts,
         numeric=[*values, *known, *past, *(n for n in static if n not in texts)],
-        require_label=False,
+        require_label=False, on_error=on_error,
     )  # fmt: skip
     pieces = pa.concat_tables(log.tables()).unify_dictionaries()
     return SeriesTable(pieces, log, time, values, ids, known, past, static, wide)
 
 
 def place_of(found: SeriesTable) -> Callable[[int], str]:
-    """What messages call a row (from 0) of the table: the file, and its line or row."""
+    """What messages call a row (from 0) of the table: the file, and its line or row.
+
+    Where the log itself left rows out nobody knows the lines: then it is the row among those left.
+    """
 
     def place(row: int) -> str:
         sources = found.log._sources()
+        row = row if found.rows is None else int(found.rows[row])
+        if found.log.skipped:
+            return f"{sources[0].path}, row {row + 1} of those that are not skipped"
         for source in sources[:-1]:
             own = len(source.table) if source.table is not None else count_rows(source)
             if row < own:
@@ -109,7 +118,7 @@ def _schema(data: Any, format: str | None) -> Any:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"{source.path} has more than one column named {', '.join(twice)}.")
-    found = first_types(source, shape, names, {})
+    found = first_types(source, shape, names, {}, ragged=True)
     # times are read as text: pyarrow would turn those of several zones silently into UTC
     return pa.schema([
         pa.field(f.name, f.type if is_number(f.type) else pa.string()) for f in found

@@ -51,6 +51,25 @@ def as_times(
     return _iso(texts, name, place, time_zone)
 
 
+def bad_times(column: ChunkedArray, time_format: str | None = None) -> np.ndarray:
+    """(rows,) bool: which entries ``as_times`` would refuse by themselves."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    gone = column.combine_chunks().is_null().to_numpy(zero_copy_only=False)
+    if is_time(column.type):
+        return np.asarray(gone)
+    texts = pc.utf8_trim_whitespace(column.cast(pa.string()).combine_chunks())
+    if time_format in _SECONDS:
+        return np.asarray(gone | unreadable(texts, pa.float64()))
+    if time_format is not None:
+        times = pc.strptime(texts, format=time_format, unit="us", error_is_null=True)
+        return np.asarray(times.is_null().to_numpy(zero_copy_only=False))
+    plain = pc.replace_substring_regex(texts, _OFFSET, "")
+    plain = pc.if_else(pc.match_substring(texts, ":"), plain, texts)
+    return np.asarray(gone | unreadable(plain, pa.timestamp("us")))
+
+
 def _check_missing(column: ChunkedArray, name: str, place: Place) -> None:
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
