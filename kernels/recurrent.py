@@ -21,14 +21,13 @@ from .jit import jit
 from .lanes import add_row, copy_row
 from .patches import block_width, column_block, empty_aligned, fill_places, table_size
 from .tile import ROWS as TILE
-from .tile import tile_one, tile_three, tile_two
+from .tile import SQUARE, WIDE, tile_one, tile_square, tile_three, tile_two
 from .vectors import at, lanes
 
 ROWS = 16  # of the batch in one task: two tiles, and enough tasks for some threads
 STEPS = 4  # whose gradients at the input are computed at a time: they are still in cache
-VECTORS = 3  # of columns in a tile
 BANDS = 8  # tasks of some columns each, if there are columns enough
-NEAR = 128  # rows whose products are added up at a time: both sides are in the first-level cache
+NEAR = 96  # rows whose products are added up at a time: both sides are in the first-level cache
 
 
 @jit(inline=True)
@@ -86,7 +85,7 @@ def packed_like(depth, columns, like):  # type: ignore[no-untyped-def]
 def pack(W, column, columns, before, depth, packed):  # type: ignore[no-untyped-def]
     """Some columns of all rows of W, as the rows from ``before`` on of ``depth`` packed ones."""
     vector = lanes(packed)
-    block = block_width(columns, VECTORS, vector)
+    block = block_width(columns, WIDE, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         for i in range(W.shape[0]):
@@ -102,7 +101,7 @@ def pack(W, column, columns, before, depth, packed):  # type: ignore[no-untyped-
 def pack_turned(W, column, count, before, depth, packed):  # type: ignore[no-untyped-def]
     """``count`` columns of W as rows from ``before`` on of ``depth`` packed ones."""
     vector, columns = lanes(packed), W.shape[0]
-    block = block_width(columns, VECTORS, vector)
+    block = block_width(columns, WIDE, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         start = k * depth + before * width
@@ -136,9 +135,13 @@ def start_of(b, column, columns):  # type: ignore[no-untyped-def]
 @jit(apart=True)
 def _tiles(a, rows, n, steps, count, b, width, vectors, start, add, out, places, columns):  # type: ignore[no-untyped-def]
     """One block of columns of ``multiply``: all but the tables are addresses."""
-    for i in range(0, n, TILE):
-        own, place, valid = at(rows, i), at(places, i), min(TILE, n - i)
-        if vectors == 3:
+    height = SQUARE if vectors == 4 else TILE
+    for i in range(0, n, height):
+        own, place, valid = at(rows, i), at(places, i), min(height, n - i)
+        if WIDE == 4 and vectors == 4:
+            tile_square(a, own, steps, count, b, width, start, add, False, out, place, valid,
+                        columns)  # fmt: skip
+        elif vectors == 3:
             tile_three(a, own, steps, count, b, width, start, add, False, out, place, valid,
                        columns)  # fmt: skip
         elif vectors == 2:
@@ -154,7 +157,7 @@ def multiply(a, a0, rows, n, steps, packed, p0, columns, start, add, out, out0, 
     For n rows; a, packed and out are flat and begin at a0, p0 and out0. ``add``: to what out has.
     """
     vector, count = lanes(out), steps.size
-    block = block_width(columns, VECTORS, vector)
+    block = block_width(columns, WIDE, vector)
     for k in range(0, columns, block):
         own, width = column_block(k, block, columns, vector)
         _tiles(at(a, a0), rows, n, at(steps, 0), count, at(packed, p0 + k * count), width,
@@ -226,10 +229,13 @@ def input_gradient(t, steps_now, first, last, dgates, columns, packed, zeros, dx
 # ---------------------------------------------------------------------------- the weights' side
 @jit(inline=True)
 def column_parts(G, vector):  # type: ignore[no-untyped-def]
-    """(tasks, columns of one) that G columns of the weights' gradients are cut into."""
-    block = block_width(G, VECTORS, vector)
+    """(tasks, columns of one) that G columns of the weights' gradients are cut into.
+
+    Each task reads all inputs: two blocks at least, if that leaves four tasks, are a tenth faster.
+    """
+    block = block_width(G, WIDE, vector)
     blocks = pieces(G, block)
-    each = max(1, blocks // BANDS)
+    each = max(1, blocks // BANDS, min(2, blocks // 4))
     return pieces(blocks, each), each * block
 
 
@@ -258,7 +264,7 @@ def weight_sums(a, first, count, gates, column, columns, db):  # type: ignore[no
     """
     N, P = a.shape
     vector = lanes(db)
-    width = block_width(columns, VECTORS, vector)
+    width = block_width(columns, WIDE, vector)
     blocks = pieces(columns, width)
     strip, zeros = empty_aligned(NEAR * width, db), np.zeros(width, db.dtype)
     strip[:] = 0  # behind the columns too

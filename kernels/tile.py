@@ -27,6 +27,7 @@ from .vectors import I64, REGISTERS, Vectors
 ROWS = 8 if REGISTERS == 32 else 4  # with 12, LLVM spills registers: a quarter of the speed
 WIDE = 4 if REGISTERS == 32 else 3  # vectors of columns at most
 FLAT = 6 if REGISTERS == 32 else ROWS  # rows of a tile of WIDE vectors
+SQUARE = 4  # rows of ``tile_square``
 FAR = 32  # steps from which on the next tile's rows are fetched ahead
 
 
@@ -139,5 +140,6 @@ def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
 _make = _compiled if numba_is_compiling() else _plain
 tile_one, tile_two, tile_three = (_make(vectors, False) for vectors in (1, 2, 3))
 tile_four = _make(4, False, FLAT)  # where there are registers for it
+tile_square = _make(4, False, SQUARE)  # as fast, and 8 and 16 rows fall into whole tiles
 # a is a vector too: out[places[i] + j] = sum over k of a[rows[i] + steps[k] + j] b[k, j]
 tile_each = _make(1, True)

@@ -15,6 +15,9 @@ KINDS = {
     "lstm": lambda *a, **k: fastdl.LSTM(*a, **k),
     "gru": lambda *a, **k: fastdl.GRU(*a, **k),
     "reset first": lambda *a, **k: fastdl.GRU(*a, reset_after=False, **k),
+    "normalized rnn": lambda *a, **k: fastdl.RNN(*a, layer_norm=True, **k),
+    "normalized lstm": lambda *a, **k: fastdl.LSTM(*a, layer_norm=True, **k),
+    "normalized gru": lambda *a, **k: fastdl.GRU(*a, layer_norm=True, **k),
 }
 SHAPES = {"plain": {}, "stacked": {"num_layers": 2}, "both": {"bidirectional": True},
           "stacked both": {"num_layers": 2, "bidirectional": True}}  # fmt: skip

@@ -12,7 +12,8 @@ from ..initializers import Uniform, get_initializer
 from ..validation import as_real, check_batch, check_number, check_size
 from .base import Layer, Parameter, required
 from .dropout import Dropout
-from .recurrent_cells import Arrays, Cell, Saved, any_state, turned
+from .recurrent_cells import CELLS, Arrays, Cell, any_state, turned
+from .recurrent_normalized import NORMALIZED, NormalizedCell
 
 
 class Recurrent(Layer):
@@ -32,6 +33,9 @@ class Recurrent(Layer):
     passes from one to the other. With ``truncate`` = k none passes through the state before every
     k-th step of a forward (truncated backpropagation through time, Williams & Peng 1990).
 
+    With ``layer_norm`` the products are normalised (Ba, Kiros & Hinton 2016), see
+    fastdl/layers/recurrent_normalized.py; a step then has its gates in NumPy, and is slower.
+
     Parameters are W (D, columns), U (H, columns) and b of the first layer, "layer1_W" and so on of
     the next, and "reverse_W", "layer1_reverse_W" of those that run backward. ``initializer`` fills
     W and U, by default with U(-l, l), l = 1 / sqrt(H), as in PyTorch; b is zero.
@@ -39,10 +43,10 @@ class Recurrent(Layer):
 
     config_names: ClassVar[tuple[str, ...]] = (
         "input_dim", "hidden", "num_layers", "bidirectional", "dropout", "return_sequences",
-        "return_state", "stateful", "truncate",
+        "return_state", "stateful", "truncate", "layer_norm",
     )  # fmt: skip
     takes_lengths = True
-    cell: Cell
+    kind: str  # of CELLS
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Recurrent(Layer):
         return_state: bool = False,
         stateful: bool = False,
         truncate: int | None = None,
+        layer_norm: bool = False,
         dtype: DTypeLike | None = None,
         rng: np.random.Generator | None = None,
         initializer: Any = None,
@@ -66,13 +71,16 @@ class Recurrent(Layer):
         self.bidirectional = bool(bidirectional)
         self.dropout = check_number(dropout, "dropout", high=1.0, open_high=True)
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
-        self.stateful = bool(stateful)
+        self.stateful, self.layer_norm = bool(stateful), bool(layer_norm)
         self.truncate = None if truncate is None else check_size(truncate, "truncate")
         if self.stateful and self.bidirectional:
             raise ValueError(
                 "stateful and bidirectional exclude each other: the backward direction begins at a "
                 "sequence's end, where the next one is not known yet."
             )
+        if self.layer_norm and self.kind not in NORMALIZED:
+            raise ValueError("A GRU with layer_norm needs reset_after=True, the form of the paper.")
+        self.cell: Cell | NormalizedCell = (NORMALIZED if self.layer_norm else CELLS)[self.kind]
         self.dtype = resolve_dtype(dtype)
         self.directions = 2 if self.bidirectional else 1
         self._drops = [Dropout(self.dropout, rng=rng) for _ in range(self.num_layers - 1)]
@@ -81,16 +89,17 @@ class Recurrent(Layer):
         )
         self.state: Any = None  # the last forward's final state
         self.dstate: Any = None  # the gradient at the last forward's initial state
-        self._saved: list[Saved] | None = None
+        self._saved: list[Any] | None = None
         self._shape: tuple[int, int] = (0, 0)
 
     def _make_parameters(self, initializer: Any, rng: np.random.Generator | None) -> None:
         H, names = self.hidden, list[str]()
-        self._cell_names: list[tuple[str, str, str]] = []
+        self._cell_names: list[tuple[str, ...]] = []
         for i in range(self.num_layers * self.directions):
             layer, backward = divmod(i, self.directions)
             prefix = (f"layer{layer}_" if layer else "") + ("reverse_" if backward else "")
-            own = (f"{prefix}W", f"{prefix}U", f"{prefix}b")
+            further = [name for name, _, _ in self.cell.more]
+            own = tuple(prefix + name for name in ("W", "U", "b", *further))
             self._cell_names.append(own)
             names += own
             for name in own:  # a class knows only the names that some layer of it has had
@@ -101,6 +110,8 @@ class Recurrent(Layer):
             setattr(self, own[0], initializer((D, columns), D, H, rng, self.dtype))
             setattr(self, own[1], initializer((H, columns), H, H, rng, self.dtype))
             setattr(self, own[2], self._first_bias())
+            for name, (_, numbers, first) in zip(own[3:], self.cell.more, strict=True):
+                setattr(self, name, np.full(numbers * H, first, self.dtype))
             for name in own:
                 setattr(self, f"d{name}", None)
         self.__dict__["parameter_names"] = tuple(names)

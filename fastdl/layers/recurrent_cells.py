@@ -29,6 +29,7 @@ class Cell(NamedTuple):
     kept: tuple[tuple[int, int], ...] = ()  # (steps more than T, columns) of arrays over time
     states: int = 1  # h, or h and c
     flags: tuple[bool, ...] = ()
+    more: tuple[tuple[str, int, float], ...] = ()  # further weights: name, numbers, first one
 
     def forward(
         self, x: np.ndarray, lengths: np.ndarray, weights: Arrays, states: Arrays, sequence: bool

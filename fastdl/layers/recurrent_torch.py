@@ -23,6 +23,8 @@ def to_torch(layer: Recurrent) -> Any:
         raise TypeError(f"Got {type(layer).__name__}; expected an RNN, LSTM or GRU layer.")
     if isinstance(layer, GRU) and not layer.reset_after:
         raise ValueError("PyTorch has no GRU with reset_after=False.")
+    if layer.layer_norm:
+        raise ValueError("PyTorch has no recurrent layer with layer_norm=True.")
     options: dict[str, Any] = {"nonlinearity": layer.activation} if isinstance(layer, RNN) else {}
     module = getattr(torch.nn, type(layer).__name__)(
         layer.input_dim, layer.hidden, layer.num_layers, batch_first=True, dropout=layer.dropout,
