@@ -65,6 +65,12 @@ def predict_ctr(
     return rows
 
 
+# files that tell runs of other commands
+_OTHER_RUNS = {
+    "series.json": ("series", "predict-series"), "images.json": ("images", "predict-image"),
+}  # fmt: skip
+
+
 def load_model(
     folder: str | os.PathLike[str],
 ) -> tuple[CTRPredictionNetwork | CTRModel, Any, str | None]:
@@ -72,6 +78,9 @@ def load_model(
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train` makes one.")
+    for name, (kind, command) in _OTHER_RUNS.items():
+        if (folder / name).is_file():
+            raise ValueError(f"{folder} is a run on {kind}; `fastdl {command}` is for those.")
     for name in (MODEL, ENCODER):
         if not (folder / name).is_file():
             raise ValueError(f"The run folder {folder} is incomplete: it has no {name}.")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from commands import run
 from PIL import Image
+from pyarrow import parquet
 
 import fastdl
 from fastdl.data.series import BacktestFolds, generate_ad_series, read_series, write_ad_series
@@ -117,16 +118,29 @@ def test_the_page_has_a_picture_of_every_kind_and_runs_nothing(trained):
         assert f"<h2>{title}</h2>" in page
 
 
-def test_further_data_is_forecast_with_the_saved_model(trained, data, tmp_path):
+def test_further_data_is_forecast_with_the_saved_model(trained, data, tmp_path, capsys):
     out = tmp_path / "more.csv"
     assert run("predict-series", "--model", trained, "--data", data, "--out", out) == 0
     assert out.read_bytes() == (trained / "forecast.csv").read_bytes()
-    text = data.read_text().splitlines()
-    early = tmp_path / "early.csv"  # the last six days are to come: known, without values
-    early.write_text("\n".join(line for line in text if ",2024-04-0" not in f",{line}"
-                               or line.startswith("time")) + "\n")  # fmt: skip
-    assert run("predict-series", "--model", trained, "--data", early, "--out", out,
-               "--horizon", 2) == 2  # fmt: skip
+    assert run("predict-series", "--model", trained, "--data", data, "--horizon", 2, "--out",
+               tmp_path / "two.parquet") == 0  # fmt: skip
+    two, six = parquet.read_table(tmp_path / "two.parquet"), rows(out)
+    assert two["series"].to_pylist() == [name for i in range(3) for name in [f"account_{i}"] * 2]
+    assert two["q0.5"][0].as_py() == pytest.approx(float(six[0]["q0.5"]))
+    lines = data.read_text().splitlines()
+    early = tmp_path / "early.csv"  # without the days to come, of which something has to be known
+    early.write_text("\n".join(line for line in lines if ",,,,," not in line) + "\n")
+    capsys.readouterr()
+    assert run("predict-series", "--model", trained, "--data", early, "--out", out) == 2
+    assert "known covariates promotion, budget are missing" in capsys.readouterr().err
+    assert run("predict-series", "--model", trained, "--data", data, "--horizon", 7, "--out",
+               out) == 2  # fmt: skip
+    assert "trained for 6 steps; 7 are asked for" in capsys.readouterr().err
+
+
+def test_other_commands_say_which_one_is_for_series(trained, data, capsys):
+    assert run("evaluate", "--model", trained, "--data", data) == 2
+    assert "is a run on series; `fastdl predict-series` is for those" in capsys.readouterr().err
 
 
 def test_inspect_tells_of_the_run_and_writes_the_page_again(trained, tmp_path, capsys):

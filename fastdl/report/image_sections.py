@@ -11,7 +11,7 @@ import numpy as np
 from . import panels
 from .confusion import confusion_table, pairs_table
 from .gallery import Folder, decisions, figure, gallery, image
-from .markup import Markup, escaped, section, table
+from .markup import Markup, card, escaped, section, table
 from .sections import learning, options
 from .texts import digits, shown
 
@@ -27,13 +27,13 @@ def headline(results: Results) -> Markup:
     wrong = round(test["rows"] * (1 - test["accuracy"]))
     macro = test["macro"]
     cards = [
-        _card("accuracy", f"{100 * test['accuracy']:.2f}%",
-              f"{wrong:,} of {test['rows']:,} are wrong"
-              + _against(base.get("accuracy"), "most frequent class {:.1%}")),
-        _card("log loss (nats)", digits(test["log_loss"], 4),
-              _against(base.get("log_loss"), "shares of the classes {:.4f}").removeprefix(" · ")),
-        _card("macro F1", digits(macro["f1"], 4),
-              f"precision {macro['precision']:.4f} · recall {macro['recall']:.4f}"),
+        card("accuracy", f"{100 * test['accuracy']:.2f}%",
+             f"{wrong:,} of {test['rows']:,} are wrong"
+             + _against(base.get("accuracy"), "most frequent class {:.1%}")),
+        card("log loss (nats)", digits(test["log_loss"], 4),
+             _against(base.get("log_loss"), "shares of the classes {:.4f}").removeprefix(" · ")),
+        card("macro F1", digits(macro["f1"], 4),
+             f"precision {macro['precision']:.4f} · recall {macro['recall']:.4f}"),
     ]  # fmt: skip
     calibration = f"expected calibration error {test['ece']:.4f}"
     if test.get("top_k_accuracy") is not None:
@@ -142,13 +142,6 @@ def skipped(results: Results) -> Markup:
 
 def _group(results: Results, name: str) -> list[Mapping[str, Any]]:
     return list((results.get("pictures") or {}).get(name) or ())
-
-
-def _card(name: str, value: str, about: str) -> str:
-    return (
-        f'<div class="card"><div>{escaped(name)}</div><strong>{escaped(value)}</strong>'
-        f"<small>{escaped(about)}</small></div>"
-    )
 
 
 def _against(value: float | None, text: str) -> str:

@@ -34,7 +34,8 @@ p {{ margin: .3rem 0 .8rem; color: var(--quiet); max-width: 60rem; }}
 figure {{ margin: 0; max-width: 40rem; break-inside: avoid; }}
 .legend span {{ display: inline-block; margin-right: 1.2rem; white-space: nowrap; }}
 .legend i {{ display: inline-block; width: 1.6rem; height: .8rem; margin-right: .4rem;
-  vertical-align: -.08rem; --shade: color-mix(in srgb, var(--of) var(--share), var(--paper)); }}
+  vertical-align: -.08rem; --of: var(--ink); --share: 100%;
+  --shade: color-mix(in srgb, var(--of) var(--share), var(--paper)); }}
 .legend .patch {{ background: var(--shade); }}
 .legend .line {{ height: 0; border-top: 2px solid var(--of); vertical-align: .25rem; }}
 .legend .dashed {{ height: 0; border-top: 2px dashed var(--of); vertical-align: .25rem; }}

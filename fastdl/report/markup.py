@@ -35,6 +35,14 @@ def section(title: str, *parts: str, about: str = "") -> Markup:
     return Markup(f"<section>\n<h2>{escaped(title)}</h2>\n{told}{inside}\n</section>")
 
 
+def card(name: str, value: str, about: str) -> Markup:
+    """A figure in large letters, its name above and a sentence below."""
+    return Markup(
+        f'<div class="card"><div>{escaped(name)}</div><strong>{escaped(value)}</strong>'
+        f"<small>{escaped(about)}</small></div>"
+    )
+
+
 def table(
     texts: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
 ) -> Markup:

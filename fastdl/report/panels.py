@@ -13,7 +13,6 @@ from .histogram import draw_histogram
 from .loss import draw_loss, draw_score, epoch_curve
 from .markup import Markup
 from .roc import draw_precision_recall, draw_roc
-from .series_pictures import LOSS_OF_SERIES
 from .style import BLUE, GREY, head, legend
 from .svg import inline_svg
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Results = Mapping[str, Any]
+_LOSSES = {"series": "loss of scaled values"}  # of other kinds of runs in nats
 _SIZE, _SMALL = (5.6, 4.2), (4.4, 3.3)  # inches of a panel at the picture's own scale
 
 
@@ -46,7 +46,7 @@ def learning(results: Results) -> Markup:
     else:
         done, loss = epoch_curve(history, "loss")
         steps, training = (done, loss, loss, 1), "training, mean of an epoch"
-    unit = LOSS_OF_SERIES if results.get("kind") == "series" else "log loss (nats per row)"
+    unit = _LOSSES.get(str(results.get("kind")), "log loss (nats per row)")
     pictures = []
     if len(steps[0]) or len(validation[0]):
         pictures.append(

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .forecast_panels import draw_by_step, draw_calibration_of_levels, draw_skill
 from .picture import write_figure
-from .series_pictures import draw_by_step, draw_calibration_of_levels, draw_series, draw_skill
+from .series_pictures import draw_series
 from .style import default_style, drawable, note, plain_panel
 
 _INK = "#1b1f24"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import forecast_panels as panels
 from . import series_pictures as pictures
 from .forecast_tables import HEADERS, forecast_rows, short
-from .markup import Markup, escaped, section, table
+from .markup import Markup, card, section, table
 from .panels import grid
 from .sections import learning, options
 from .svg import inline_svg
@@ -28,13 +29,13 @@ def headline(results: Results) -> Markup:
     against = results["models"][judge]
     inner = next(i for i in test["intervals"] if abs(i["coverage"] - 0.8) < 1e-9)
     cards = [
-        _card("skill in CRPS", _percent(skill.get("crps")),
-              f"against {judge} · CRPS {short(test['crps'])}, it has {short(against['crps'])}"),
-        _card("skill in MAE", _percent(skill.get("mae")),
-              f"MAE {short(test['mae'])}, {judge} {short(against['mae'])}"
-              f" · MASE {short(test.get('mase'))}"),
-        _card("80 % intervals cover", f"{inner['covered']:.1%}",
-              f"mean width {short(inner['width'])}"),
+        card("skill in CRPS", _percent(skill.get("crps")),
+             f"against {judge} · CRPS {short(test['crps'])}, it has {short(against['crps'])}"),
+        card("skill in MAE", _percent(skill.get("mae")),
+             f"MAE {short(test['mae'])}, {judge} {short(against['mae'])}"
+             f" · MASE {short(test.get('mase'))}"),
+        card("80 % intervals cover", f"{inner['covered']:.1%}",
+             f"mean width {short(inner['width'])}"),
     ]  # fmt: skip
     about = (
         f"{results['name']} on {test['values']:,} values of the backtest, none of which it had seen"
@@ -105,13 +106,13 @@ def steps(results: Results) -> Markup:
     if levels:
         drawn.append(
             _panel("levels", "Calibration of the quantiles",
-                   lambda ax: pictures.draw_calibration_of_levels(ax, levels))
+                   lambda ax: panels.draw_calibration_of_levels(ax, levels))
         )  # fmt: skip
     return section("By step and by level", grid(*drawn), _coverage(results))
 
 
 def _by_step(found: Mapping[str, Any], key: str, title: str) -> Callable[[Axes], None]:
-    return lambda ax: pictures.draw_by_step(ax, found, key, title)
+    return lambda ax: panels.draw_by_step(ax, found, key, title)
 
 
 def _coverage(results: Results) -> Markup:
@@ -130,9 +131,9 @@ def residuals(results: Results) -> Markup:
         return Markup()
     drawn = [
         _panel("residuals-time", "Residuals over time",
-               lambda ax: pictures.draw_residuals_over_time(ax, found)),
+               lambda ax: panels.draw_residuals_over_time(ax, found)),
         _panel("residuals-spread", "Histogram of the residuals",
-               lambda ax: pictures.draw_residual_histogram(ax, found)),
+               lambda ax: panels.draw_residual_histogram(ax, found)),
     ]  # fmt: skip
     for kind in ("hour", "weekday"):
         if len((found.get(kind) or {}).get("group") or ()) > 1:
@@ -145,7 +146,7 @@ def residuals(results: Results) -> Markup:
 
 
 def _groups(found: Mapping[str, Any], kind: str) -> Callable[[Axes], None]:
-    return lambda ax: pictures.draw_residual_groups(ax, found[kind], kind, found["unit"])
+    return lambda ax: panels.draw_residual_groups(ax, found[kind], kind, found["unit"])
 
 
 def _panel(name: str, text: str, draw: Callable[[Axes], None]) -> str:
@@ -195,13 +196,6 @@ def skipped(results: Results) -> Markup:
         for own in results.get("skipped") or ()
     ]
     return section("Skipped", table(("file", "reason", "for example"), ("rows",), rows))
-
-
-def _card(name: str, value: str, about: str) -> str:
-    return (
-        f'<div class="card"><div>{escaped(name)}</div><strong>{escaped(value)}</strong>'
-        f"<small>{escaped(about)}</small></div>"
-    )
 
 
 def _percent(value: float | None) -> str:
