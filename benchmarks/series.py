@@ -77,13 +77,13 @@ def ett_error(horizon: int, seed: int | None) -> tuple[float, float]:
     return square / count, absolute / count
 
 
-def nab(seeds: list[int], **options: Any) -> None:
+def nab(seeds: list[int], folds_of: int = 14, **options: Any) -> None:
     """The pooled backtest of the four ad exchange series."""
     pooled: dict[str, list[tuple[Any, ...]]] = {}
     for name in ("2_cpc", "2_cpm", "3_cpc", "3_cpm"):
         series = read_series(SERIES / f"nab_exchange-{name}_results.csv", time="timestamp",
                              value="value", resample="h")  # fmt: skip
-        folds = BacktestFolds(24, step=24, folds=14)
+        folds = BacktestFolds(24, step=24, folds=folds_of)
         for seed in seeds:
             model = fastdl.AdSeriesForecaster(horizon=24, random_state=seed, **options)
             found = model.backtest(series, folds, baselines=seed == seeds[0])

@@ -29,7 +29,7 @@ from .heads import head_point, head_quantiles
 
 SERIES = "series.json"
 _BLOCK = 256  # windows that are forecast together
-_SEASONS = 8  # newest seasons (or horizons) whose windows say how far quantiles are off
+_SEASONS = 6  # newest seasons (or horizons) whose windows say how far quantiles are off
 _WINDOWS = {False: 2048, True: 256}  # at most, of direct and of autoregressive networks
 _LEAST = 20  # windows; fewer say too little
 UNKNOWN = 0  # the code of categories that were not there in training
