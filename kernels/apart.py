@@ -61,20 +61,23 @@ class OwnCopies(JITCodeLibrary):
 
     _shared_module: Any
 
-    @property
-    def _is_kernel(self) -> bool:
-        """Whether Python calls it: only then it has a wrapper."""
+    _is_kernel = False  # whether Python calls it
+
+    def _has_wrapper(self) -> bool:
         return any(function.name.startswith(_WRAPPER) for function in self._final_module.functions)
 
     def _optimize_final_module(self) -> None:
-        if self._is_kernel:
+        if self._has_wrapper():
             super()._optimize_final_module()
 
     def _finalize_final_module(self) -> None:
         if self._shared_module is None:  # compiled, not loaded from the cache
+            self._is_kernel = self._has_wrapper()
             self._shared_module = self._final_module.clone()  # for those that compile it in
             _set_linkage(self._shared_module, "external", "linkonce_odr")
             _set_linkage(self._final_module, "linkonce_odr", "internal")
+        else:  # a kernel that another one calls; helpers are not in the cache
+            self._is_kernel = True
         if self._is_kernel:
             super()._finalize_final_module()
         else:

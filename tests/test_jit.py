@@ -58,6 +58,26 @@ def test_the_process_that_compiles_has_the_bits_of_those_that_load(tmp_path):
     assert first.stdout == second.stdout
 
 
+def test_a_kernel_from_the_cache_within_one_that_is_compiled_can_be_called(tmp_path):
+    """It is loaded while another kernel's helpers are put together (see kernels/apart.py)."""
+    script = tmp_path / "nested.py"
+    script.write_text(
+        "import sys\nimport numpy as np\n"
+        "from fastdl.kernels.jit import jit\nfrom fastdl.kernels.optimizer import squared_norm\n"
+        "@jit(parallel='within')\ndef outer(grads, partial):\n    squared_norm(grads, partial)\n"
+        "given, found = np.arange(9, dtype=np.float32), np.empty(1)\n"
+        "for kernel in (outer, squared_norm) if len(sys.argv) > 1 else (squared_norm,):\n"
+        "    kernel(given, found)\n    print(found[0])\n"
+    )
+    for arguments, expected in (((), 1), (("both",), 2)):
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments], capture_output=True, text=True,
+            env={**os.environ, "FASTDL_CACHE_DIR": str(tmp_path / "cache")},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["204.0"] * expected
+
+
 def test_no_cache_where_nothing_can_be_written(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
