@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from .denormals import flush_denormals, restore_denormals
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .math import sigmoid, tanh
@@ -25,6 +26,7 @@ from .recurrent import (
     length_of,
     longest_of,
     multiply,
+    multiply_ahead,
     pack,
     pack_turned,
     packed_like,
@@ -68,7 +70,9 @@ def _forward_task(task, x, lengths, both, input_n, state_n, start, h0, inputs, g
         take_inputs(x, t, lengths, first, last, inputs)
         if t < longest:
             at_a, at_z = (t * B + first) * P, (t * B + first) * G
-            multiply(a, at_a, rows, R, steps, both, 0, 2 * H, start, False, z, at_z, places)
+            then, half = (min(t + 1, T - 1) * B + first) * G, R * G // 2
+            multiply_ahead(a, at_a, rows, R, steps, both, 0, 2 * H, start, False, z, at_z, places,
+                           z, then, z, then + half, half)  # fmt: skip
             multiply(a, at_a + H, rows, R, steps[:D], input_n, 0, H, start[2 * H :], False, z,
                      at_z + 2 * H, places)  # fmt: skip
             multiply(a, at_a, rows, R, steps[:H], state_n, 0, H, start[3 * H :], False, z,
@@ -149,6 +153,7 @@ def _backward_task(
     a, z, given = inputs.reshape(-1), gates.reshape(-1), dout.reshape(-1)
     dz, d = dgates.reshape(-1), dh0.reshape(-1)
     take_rows(dh, first, last, dh0)
+    denormals = flush_denormals()
     for t in range(T - 1, -1, -1):
         cut = truncate > 0 and t > 0 and t % truncate == 0
         for r in range(first, last):
@@ -162,11 +167,14 @@ def _backward_task(
             if cut:
                 fill(own, 0, H)
         if not cut and t < longest:
-            multiply(dz, (t * B + first) * G, rows, last - first, state_steps, packed_U, 0, H,
-                     zeros, True, d, first * H, places)  # fmt: skip
+            before = (max(t - 1, 0) * B + first) * G
+            multiply_ahead(dz, (t * B + first) * G, rows, last - first, state_steps, packed_U, 0,
+                           H, zeros, True, d, first * H, places, z, before, dz, before,
+                           (last - first) * G)  # fmt: skip
         if dx.shape[0] and t % STEPS == 0:
             input_gradient(t, min(STEPS, T - t), first, last, dgates, input_steps, packed_W, zeros,
                            dx)  # fmt: skip
+    restore_denormals(denormals)
 
 
 @jit(apart=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from .denormals import flush_denormals, restore_denormals
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .math import sigmoid, tanh
@@ -176,6 +177,7 @@ def _backward_task(
     a, z, given = inputs.reshape(-1), gates.reshape(-1), dout.reshape(-1)
     dz, d, dreset = dgates.reshape(-1), dh0.reshape(-1), np.empty(R * H, gates.dtype)
     take_rows(dh, first, last, dh0)
+    denormals = flush_denormals()
     for t in range(T - 1, -1, -1):
         cut = truncate > 0 and t > 0 and t % truncate == 0
         for r in range(first, last):
@@ -202,6 +204,7 @@ def _backward_task(
                          places)  # fmt: skip
         if dx.shape[0] and t % STEPS == 0:
             input_gradient(t, min(STEPS, T - t), first, last, dgates, steps, packed_W, zeros, dx)
+    restore_denormals(denormals)
 
 
 @jit(apart=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from .denormals import flush_denormals, restore_denormals
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .math import sigmoid, tanh
@@ -25,7 +26,7 @@ from .recurrent import (
     keep_state,
     length_of,
     longest_of,
-    multiply,
+    multiply_ahead,
     pack,
     pack_turned,
     packed_like,
@@ -90,8 +91,10 @@ def _forward_task(task, x, lengths, packed, start, h0, c0, inputs, gates, cells,
     for t in range(T):
         take_inputs(x, t, lengths, first, last, inputs)
         if t < longest:
-            multiply(flat, (t * B + first) * P, rows, last - first, steps, packed, 0, G, start,
-                     False, products, (t * B + first) * G, places)  # fmt: skip
+            then, half = (min(t + 1, T - 1) * B + first) * G, (last - first) * G // 2
+            multiply_ahead(flat, (t * B + first) * P, rows, last - first, steps, packed, 0, G,
+                           start, False, products, (t * B + first) * G, places, products, then,
+                           products, then + half, half)  # fmt: skip
         _cells(t, lengths, first, last, inputs, gates, cells, out)
 
 
@@ -176,15 +179,19 @@ def _backward_task(
     d, e = dh0[first:last], dc0[first:last]
     take_rows(dh, first, last, dh0)
     take_rows(dc, first, last, dc0)
-    flat, to = dgates.reshape(-1), dh0.reshape(-1)
+    flat, to, given = dgates.reshape(-1), dh0.reshape(-1), gates.reshape(-1)
+    denormals = flush_denormals()
     for t in range(T - 1, -1, -1):
         cut = truncate > 0 and t > 0 and t % truncate == 0
         _cells_backward(t, cut, lengths, first, gates, cells, dout, d, e, dgates)
         if not cut and t < longest:
-            multiply(flat, (t * B + first) * G, rows, last - first, steps, packed_U, 0, H, zeros,
-                     True, to, first * H, places)  # fmt: skip
+            before = (max(t - 1, 0) * B + first) * G
+            multiply_ahead(flat, (t * B + first) * G, rows, last - first, steps, packed_U, 0, H,
+                           zeros, True, to, first * H, places, given, before, flat, before,
+                           (last - first) * G)  # fmt: skip
         if dx.shape[0] and t % STEPS == 0:
             input_gradient(t, min(STEPS, T - t), first, last, dgates, steps, packed_W, zeros, dx)
+    restore_denormals(denormals)
 
 
 @jit(apart=True)

@@ -133,14 +133,20 @@ def start_of(b, column, columns):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _tiles(a, rows, n, steps, count, b, width, vectors, start, add, out, places, columns):  # type: ignore[no-untyped-def]
-    """One block of columns of ``multiply``: all but the tables are addresses."""
-    height = SQUARE if vectors == 4 else TILE
+def _tiles(a, rows, n, steps, count, b, width, vectors, start, add, out, places, columns, ahead,
+           other, each):  # type: ignore[no-untyped-def]  # fmt: skip
+    """One block of columns of ``multiply``: all but the tables are addresses.
+
+    Tiles in turn fetch ``each`` numbers behind ``ahead`` and ``other``, which come next.
+    """
+    height, pace = SQUARE if vectors == 4 else TILE, pieces(each, count)
     for i in range(0, n, height):
         own, place, valid = at(rows, i), at(places, i), min(height, n - i)
         if WIDE == 4 and vectors == 4:
+            turn = i // SQUARE
+            far = at(other if turn % 2 else ahead, turn // 2 * each)
             tile_square(a, own, steps, count, b, width, start, add, False, out, place, valid,
-                        columns)  # fmt: skip
+                        columns, far, pace)  # fmt: skip
         elif vectors == 3:
             tile_three(a, own, steps, count, b, width, start, add, False, out, place, valid,
                        columns)  # fmt: skip
@@ -151,17 +157,32 @@ def _tiles(a, rows, n, steps, count, b, width, vectors, start, add, out, places,
 
 
 @jit(apart=True)
+def multiply_ahead(a, a0, rows, n, steps, packed, p0, columns, start, add, out, out0, places, ahead,
+                   ahead0, other, other0, numbers):  # type: ignore[no-untyped-def]  # fmt: skip
+    """``multiply``, and meanwhile fetch what the next step writes: ``numbers`` of two flat arrays.
+
+    A step's cells wait for memory otherwise: a sixth of the time of a backward step.
+    """
+    vector, count = lanes(out), steps.size
+    block = block_width(columns, WIDE, vector)
+    pairs = pieces(pieces(n, SQUARE), 2)
+    each = pieces(numbers, pairs * pieces(columns, block))
+    for k in range(0, columns, block):
+        own, width = column_block(k, block, columns, vector)
+        done = k // block * pairs * each
+        _tiles(at(a, a0), rows, n, at(steps, 0), count, at(packed, p0 + k * count), width,
+               width // vector, at(start, k), add, at(out, out0 + k), places, own,
+               at(ahead, ahead0 + done), at(other, other0 + done), each)  # fmt: skip
+
+
+@jit(inline=True)
 def multiply(a, a0, rows, n, steps, packed, p0, columns, start, add, out, out0, places):  # type: ignore[no-untyped-def]
     """out[places[i] + j] = start[j] + sum over k of a[rows[i] + steps[k]] weights[k, j].
 
     For n rows; a, packed and out are flat and begin at a0, p0 and out0. ``add``: to what out has.
     """
-    vector, count = lanes(out), steps.size
-    block = block_width(columns, WIDE, vector)
-    for k in range(0, columns, block):
-        own, width = column_block(k, block, columns, vector)
-        _tiles(at(a, a0), rows, n, at(steps, 0), count, at(packed, p0 + k * count), width,
-               width // vector, at(start, k), add, at(out, out0 + k), places, own)  # fmt: skip
+    multiply_ahead(a, a0, rows, n, steps, packed, p0, columns, start, add, out, out0, places, out,
+                   out0, out, out0, 0)  # fmt: skip
 
 
 # ---------------------------------------------------------------------------- the inputs' side
@@ -280,8 +301,8 @@ def weight_sums(a, first, count, gates, column, columns, db):  # type: ignore[no
             own = min(width, columns - j * width)
             _take_columns(gates, k, n, column + j * width, own, width, strip, total, j * width)
             _tiles(at(flat, k * P + first), rows, count, at(steps, 0), n, at(strip, 0), width,
-                   width // vector, at(zeros, 0), k > 0, at(sums, j * count * width), places,
-                   own)  # fmt: skip
+                   width // vector, at(zeros, 0), k > 0, at(sums, j * count * width), places, own,
+                   at(sums, 0), at(sums, 0), 0)  # fmt: skip
     for j in range(columns):
         db[column + j] = total[j]
     return sums, width

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from .denormals import flush_denormals, restore_denormals
 from .dense import SMALL, pieces
 from .jit import jit, set_task_size
 from .math import tanh
@@ -126,6 +127,7 @@ def _backward_task(
     zeros = np.zeros(max(H, dx.shape[2]) + lanes(dgates), dgates.dtype)
     a, given, dz, d = inputs.reshape(-1), dout.reshape(-1), dgates.reshape(-1), dh0.reshape(-1)
     take_rows(dh, first, last, dh0)
+    denormals = flush_denormals()
     for t in range(T - 1, -1, -1):
         cut = truncate > 0 and t > 0 and t % truncate == 0
         for r in range(first, last):
@@ -142,6 +144,7 @@ def _backward_task(
                      True, d, first * H, rows)  # fmt: skip
         if dx.shape[0] and t % STEPS == 0:
             input_gradient(t, min(STEPS, T - t), first, last, dgates, steps, packed_W, zeros, dx)
+    restore_denormals(denormals)
 
 
 @jit(apart=True)

@@ -31,10 +31,10 @@ SQUARE = 4  # rows of ``tile_square``
 FAR = 32  # steps from which on the next tile's rows are fetched ahead
 
 
-def _plain(vectors: int, each: bool, height: int = ROWS) -> Any:
+def _plain(vectors: int, each: bool, height: int = ROWS, ahead: bool = False) -> Any:
     """The tile for the JIT off."""
 
-    def tile(a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns):  # type: ignore[no-untyped-def]
+    def tile(a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns, *_):  # type: ignore[no-untyped-def]
         for i in range(valid):
             row = out[places[i] : places[i] + columns]
             total = row.copy() if add else start[:columns].copy()
@@ -52,12 +52,18 @@ def _numbers(builder: Any, table: Any, count: int) -> list[Any]:
     return [builder.load(builder.gep(table, [ir.Constant(I64, i)])) for i in range(count)]
 
 
-def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
-    """The tile as LLVM's instructions; each accumulator is a value, which gets a register."""
+def _compiled(vectors: int, each: bool, height: int = ROWS, ahead: bool = False) -> Any:
+    """The tile as LLVM's instructions; each accumulator is a value, which gets a register.
+
+    With ``ahead`` it has two arguments more, and step k fetches what the k-th ``pace`` numbers
+    behind an address are, for whoever is to write them next.
+    """
     cells = [(i, j) for i in range(height) for j in range(vectors)]
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns = values
+        a, rows, steps, count, b, stride, start, add, relu, out, places, valid, columns = values[
+            :13
+        ]
         v = Vectors(builder, context.get_data_type(signature.args[0].dtype))
         sources = [builder.gep(a, [row]) for row in _numbers(builder, rows, height)]
         with builder.if_then(builder.icmp_signed(">=", count, ir.Constant(I64, FAR))):
@@ -89,6 +95,8 @@ def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
         totals = {cell: builder.phi(v.type) for cell in cells}
         step = builder.load(builder.gep(steps, [k]))
         factors = [v.load(right, j * v.lanes) for j in range(vectors)]
+        if ahead:
+            v.prefetch(builder.gep(values[13], [builder.mul(k, values[14])]), write=True)
         sums = {}
         for i in range(height):
             source = builder.gep(sources[i], [step])
@@ -124,22 +132,33 @@ def _compiled(vectors: int, each: bool, height: int = ROWS) -> Any:
                             v.store_masked(values[i, j], targets[i], j * v.lanes, masks[j])
         return context.get_dummy_value()
 
+    long, flag = types.int64, types.boolean
+
     @intrinsic
     def tile(
         typing: Any, a: Any, rows: Any, steps: Any, count: Any, b: Any, stride: Any, start: Any,
         add: Any, relu: Any, out: Any, places: Any, valid: Any, columns: Any,
     ) -> Any:  # fmt: skip
-        long, flag = types.int64, types.boolean
         return types.void(
             a, rows, steps, long, b, long, start, flag, flag, out, places, long, long
         ), code
 
-    return tile
+    @intrinsic
+    def tile_ahead(
+        typing: Any, a: Any, rows: Any, steps: Any, count: Any, b: Any, stride: Any, start: Any,
+        add: Any, relu: Any, out: Any, places: Any, valid: Any, columns: Any, far: Any, pace: Any,
+    ) -> Any:  # fmt: skip
+        return types.void(
+            a, rows, steps, long, b, long, start, flag, flag, out, places, long, long, far, long
+        ), code
+
+    return tile_ahead if ahead else tile
 
 
 _make = _compiled if numba_is_compiling() else _plain
 tile_one, tile_two, tile_three = (_make(vectors, False) for vectors in (1, 2, 3))
 tile_four = _make(4, False, FLAT)  # where there are registers for it
-tile_square = _make(4, False, SQUARE)  # as fast, and 8 and 16 rows fall into whole tiles
+# as fast, and 8 and 16 rows fall into whole tiles; it has time to fetch what comes next
+tile_square = _make(4, False, SQUARE, True)
 # a is a vector too: out[places[i] + j] = sum over k of a[rows[i] + steps[k] + j] b[k, j]
 tile_each = _make(1, True)

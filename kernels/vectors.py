@@ -120,10 +120,10 @@ class Vectors:
         arguments = [value, self.place(pointer, offset), ir.Constant(I32, self.bytes), mask]
         self.call("masked.store", ir.VoidType(), arguments)
 
-    def prefetch(self, pointer: Any) -> None:
-        """Fetch what lies there into the first-level cache while other work goes on."""
+    def prefetch(self, pointer: Any, write: bool = False) -> None:
+        """Fetch what lies there into the first-level cache (to be written) while work goes on."""
         place = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
-        read, near, data = (ir.Constant(I32, number) for number in (0, 3, 1))
-        self.builder.call(function, [place, read, near, data])
+        access, near, data = (ir.Constant(I32, number) for number in (int(write), 3, 1))
+        self.builder.call(function, [place, access, near, data])

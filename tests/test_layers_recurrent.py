@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+
 import numpy as np
 import pytest
+from fastdl.kernels.jit import numba_is_compiling
 from oracles import gradient_check
 
 import fastdl
@@ -212,6 +215,21 @@ def test_truncation_cuts_gradients_and_nothing_else(kind, rng):
     for name, gradient in gradients.items():
         expected = gradient + getattr(whole, "d" + name)
         np.testing.assert_allclose(getattr(cut, "d" + name), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["tanh", "lstm", "gru", "reset first"])
+def test_gradients_that_fade_end_at_zero(kind, rng):
+    """They do not linger among the slow numbers below the smallest normal one."""
+    layer = made(kind, return_sequences=False)
+    for array in layer.parameters().values():
+        array *= 0.3
+    layer.b[H : 2 * H] = -2  # forget gates, and update gates
+    layer.forward(rng.standard_normal((B, 200, D)).astype("f"))
+    dx, tiny = abs(layer.backward(np.ones((B, H), "f"))), np.finfo(np.float32).tiny
+    assert (dx[:, :50] == 0).all() and (dx[:, -1] > 0).any()
+    if numba_is_compiling() and platform.machine() in ("x86_64", "AMD64"):
+        assert not ((dx > 0) & (dx < tiny)).any()
+        assert np.float32(tiny) / np.float32(4) > 0  # the caller's own arithmetic is as before
 
 
 def test_dropout_lies_between_layers_in_training_only(rng):
