@@ -21,11 +21,15 @@ def write_atomically(
 
     A reader sees the old file or the new one; a kill, a full disk or an error leaves the old one.
     Unless ``durable``, which waits for the disk, a crash of the machine may leave a damaged one.
+    The file has the permissions of any new file, whatever ``write`` gave it.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         write(temporary)
+        os.chmod(temporary, mode)  # safetensors lets nobody but the owner read
         if durable:
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())

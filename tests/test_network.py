@@ -263,3 +263,10 @@ def test_summary_counts_parameters():
     text = fastdl.CTRPredictionNetwork(39, [64, 32]).summary()
     assert "4,706" in text
     assert "W0 (39, 64)" in text
+
+
+def test_saved_networks_have_the_permissions_of_any_new_file(tmp_path):
+    usual = tmp_path / "usual"
+    usual.touch()
+    fastdl.Sequential(fastdl.Dense(2, 1)).save(tmp_path / "net.safetensors")
+    assert (tmp_path / "net.safetensors").stat().st_mode == usual.stat().st_mode
