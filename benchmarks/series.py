@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ import fastdl
 from fastdl.data.series import BacktestFolds, SeriesSet, WindowStream, read_series
 from fastdl.forecasting import LinearWindow
 from fastdl.forecasting.training import WINDOWS_PER_EPOCH
-from fastdl.metrics.forecast import evaluate_forecast, skill_score
+from fastdl.metrics.forecast import evaluate_forecast, interval_of, skill_score
 
 SERIES = Path(__file__).parents[2] / "shared" / "data" / "series"
 MONTH = 30 * 24
@@ -68,8 +67,7 @@ def ett_error(horizon: int, seed: int | None) -> tuple[float, float]:
             x[:, 1:] = windows.x[:, : maker.context, 0]
             point = windows.inverse(x @ W)
         else:
-            blind = replace(windows, ahead=windows.ahead[:, :0])
-            point = model.forecaster_.of_windows(blind, np.array([0.5]))[0]
+            point = model.forecaster_.of_windows(windows.blind(), np.array([0.5]))[0]
         miss = (test.values[at] - point)[seen > 0] / std
         square += float((miss**2).sum())
         absolute += float(np.abs(miss).sum())
@@ -104,7 +102,7 @@ def nab(seeds: list[int], folds_of: int = 14, **options: Any) -> None:
 
 
 def coverage_of(metrics: dict[str, Any]) -> float:
-    return next(i["covered"] for i in metrics["intervals"] if i["coverage"] == 0.8)
+    return float(interval_of(metrics)["covered"])
 
 
 def pooled_metrics(parts: list[tuple[Any, ...]]) -> dict[str, Any]:

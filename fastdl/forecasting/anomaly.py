@@ -141,10 +141,16 @@ def anomaly_table(
 
     Missing values are null, and so are their scores, and they are never flagged.
     """
+    found = anomaly_columns(tested, threshold, coverage)
+    return columns_table(found, tested.forecasts[0].zone, only)
+
+
+def columns_table(
+    found: dict[str, Any], zone: str | None, only: Sequence[str] | None = None
+) -> Table:
+    """A Table of ``anomaly_columns`` of series of this zone."""
     import pyarrow as pa
 
-    found = anomaly_columns(tested, threshold, coverage)
-    zone = tested.forecasts[0].zone
     columns = {
         name: pa.array(array, pa.timestamp("us", zone)) if name == "time"
         else pa.array(array.tolist(), pa.string()) if name == "series"

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..estimators.files import parameters
 from ..estimators.series_forecaster import FORECASTER, AdSeriesForecaster
 from ..files import FORMAT_VERSION, check_version, write_json
 from .trained import TrainedForecaster
@@ -18,15 +19,10 @@ def write_forecaster(estimator: AdSeriesForecaster, folder: str | os.PathLike[st
     """Write a fitted forecaster; parameters that JSON cannot hold are left out."""
     folder = Path(folder)
     estimator.forecaster_.save(folder)
-    parameters = {}
-    for name, value in estimator.get_params().items():
-        try:
-            json.dumps(value)
-        except TypeError:
-            continue
-        parameters[name] = value
     write_json(folder / FORECASTER, {
-        "format_version": FORMAT_VERSION, "parameters": parameters, "history": estimator.history_,
+        "format_version": FORMAT_VERSION,
+        "parameters": {**parameters(estimator), "model": estimator.model},
+        "history": estimator.history_,
     })  # fmt: skip
 
 
@@ -38,9 +34,9 @@ def read_forecaster(kind: type[Own], folder: str | os.PathLike[str]) -> Own:
         try:
             known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             check_version(known["format_version"], str(path))
-            parameters = {k: tuple(v) if isinstance(v, list) else v
-                          for k, v in known["parameters"].items()}  # fmt: skip
-            found.set_params(**parameters)
+            found.set_params(**{
+                k: tuple(v) if isinstance(v, list) else v for k, v in known["parameters"].items()
+            })  # fmt: skip
             found.history_ = dict(known["history"])
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError, ValueError) as error:
             raise ValueError(f"{path} is damaged: {error!r}.") from None

@@ -15,7 +15,7 @@ from ..files import write_atomically, write_json
 from ..report import write_page
 from ..report.series_picture import plot_series_run
 from ..scoring import METRICS
-from .anomaly import anomaly_columns, anomaly_table
+from .anomaly import anomaly_columns, columns_table
 from .backtest import Backtest
 from .forecast import Forecast
 from .job import ForecastJob
@@ -55,10 +55,11 @@ def report(
     name, mine = own.name, tested[own.name]
     models = judged(tested)
     write_table(folder / FORECAST, ahead.table())
-    everything = anomaly_table(mine, job.anomaly_threshold)
+    scored = anomaly_columns(mine, job.anomaly_threshold)
+    everything = columns_table(scored, data.series.zone)
     write_table(folder / BACKTEST, backtest_table(tested, everything))
     write_table(folder / ANOMALIES, everything.filter(everything["flagged"]))
-    anomalies = _anomalies(mine, job.anomaly_threshold)
+    anomalies = _anomalies(scored, data.series.zone, job.anomaly_threshold)
     chosen = shown_series(mine, job.seed)
     results = {
         "kind": "series", "name": name, "judge": JUDGE, "test": models[name], "models": models,
@@ -105,9 +106,7 @@ def resampling(series: SeriesSet) -> dict[str, Any] | None:
     return {"summary": series.report.summary(), **found, "series": found["series"][:_LISTED]}
 
 
-def _anomalies(tested: Backtest, threshold: float) -> dict[str, Any]:
-    found = anomaly_columns(tested, threshold)
-    zone = tested.forecasts[0].zone
+def _anomalies(found: dict[str, Any], zone: str | None, threshold: float) -> dict[str, Any]:
     rows = np.flatnonzero(found["flagged"])
     rows = rows[np.argsort(-found["score"][rows], kind="stable")]
     worst = [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..data.series import BacktestFolds, SeriesSet
+from ..metrics.forecast import interval_of
 from .backtest import Backtest, backtest, baselines
 from .baseline import Forecaster
 from .forecast import LEVELS, Forecast
@@ -78,13 +79,8 @@ def steps_judged(tested: Backtest) -> dict[str, list[float | None]]:
 
     return {
         "mae": of(lambda own: own["mae"]), "crps": of(lambda own: own["crps"]),
-        "covered": of(lambda own: interval(own)["covered"]),
+        "covered": of(lambda own: interval_of(own)["covered"]),
     }  # fmt: skip
-
-
-def interval(metrics: dict[str, Any], coverage: float = 0.8) -> dict[str, Any]:
-    """Coverage and width of one interval among the metrics."""
-    return next(i for i in metrics["intervals"] if abs(i["coverage"] - coverage) < 1e-9)
 
 
 def calibration(tested: Backtest) -> dict[str, list[float]]:

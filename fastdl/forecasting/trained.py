@@ -176,8 +176,7 @@ class TrainedForecaster:
         given = self.preparation.prepared(series)
         check_known(given, H)
         rows = np.arange(len(given))
-        windows = maker.make(given, rows, given.length)[0]
-        windows.ahead = windows.ahead[:, :0]
+        windows = maker.make(given, rows, given.length)[0].blind()
         point, found = self.of_windows(windows, levels)
         point, found = point[:, :H], found[:, :H]
         if self.conformal:
@@ -255,9 +254,9 @@ class TrainedForecaster:
             np.arange(end - n, end) for end, n in zip(stream.ends[with_some], room, strict=True)
         ])  # fmt: skip
         rows, origins = stream.place_of(numbers)
-        windows = stream.maker.make(unseen, rows, origins, stream.calendar)[0]
+        windows = stream.maker.make(unseen, rows, origins, stream.calendar)[0].blind()
         at = unseen.first[rows][:, None] + origins[:, None] + np.arange(self.horizon)
-        found = self.of_windows(replace(windows, ahead=windows.ahead[:, :0]), levels)[1]
+        found = self.of_windows(windows, levels)[1]
         scores = (unseen.values[at][..., None] - found) / windows.scale[:, None, None]
         return np.split(scores, np.cumsum(room)[:-1])
 

@@ -7,7 +7,7 @@ Forecasts have the same shape, quantiles (..., Q). Everything is added up in flo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
     "crps_student_t",
     "evaluate_forecast",
     "interval_coverage",
+    "interval_of",
     "interval_score",
     "interval_width",
     "mae",
@@ -235,3 +236,9 @@ def evaluate_forecast(
                 "covered": interval_coverage(y, low, high), "width": interval_width(y, low, high),
             })  # fmt: skip
     return found
+
+
+def interval_of(metrics: Mapping[str, Any], coverage: float = 0.8) -> dict[str, Any]:
+    """Coverage and width of one of the intervals of ``evaluate_forecast``; empty without it."""
+    fitting = (i for i in metrics["intervals"] if abs(i["coverage"] - coverage) < 1e-9)
+    return dict(next(fitting, {}))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..metrics.forecast import interval_of
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -21,14 +23,13 @@ def forecast_rows(models: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def _cells(own: Mapping[str, Any]) -> Sequence[str]:
     skill = own.get("skill") or {}
-    inner = next((i for i in own["intervals"] if abs(i["coverage"] - 0.8) < 1e-9), None)
+    inner = interval_of(own)
     pinball = list(own["pinball"].values())
     return (
         *("-" if skill.get(key) is None else f"{skill[key]:+.1%}" for key in ("crps", "mae")),
         short(own["mae"]), short(own["rmse"]), f"{own['smape']:.1f} %", short(own.get("mase")),
         short(own["crps"]), short(sum(pinball) / max(len(pinball), 1)),
-        "-" if inner is None else f"{inner['covered']:.1%}",
-        "-" if inner is None else short(inner["width"]),
+        f"{inner['covered']:.1%}" if inner else "-", short(inner.get("width")),
     )  # fmt: skip
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .confusion import draw_confusion
 from .loss import draw_loss, draw_score, epoch_curve
-from .picture import new_figure, write_figure
+from .picture import checked_png, new_figure, write_figure
 from .style import default_style, note
 
 
@@ -21,9 +20,7 @@ def plot_image_run(path: str | os.PathLike[str], results: Mapping[str, Any], tit
     ``results`` is what ``metrics.json`` of the run folder holds. The file appears complete or not
     at all. ValueError for a path that does not end in .png or whose folder is missing.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png" or not path.parent.is_dir():
-        raise ValueError(f"The picture is {path}; expected a name ending in .png in a folder.")
+    path = checked_png(path)
     curve, history = results["loss_curve"], results["history"]
     drawn = [np.asarray(curve[name], np.float64)
                         for name in ("epoch", "loss", "smoothed")]  # fmt: skip

@@ -67,6 +67,14 @@ def plot_run(
         write_figure(figure, path)
 
 
+def checked_png(path: str | os.PathLike[str]) -> Path:
+    """The path; ValueError unless it ends in .png and its folder is there."""
+    path = Path(path)
+    if path.suffix.lower() != ".png" or not path.parent.is_dir():
+        raise ValueError(f"The picture is {path}; expected a name ending in .png in a folder.")
+    return path
+
+
 def new_figure(title: str) -> tuple[Figure, NDArray[Any]]:
     """1500 x 500 pixels with a title and three panels."""
     from matplotlib.figure import Figure

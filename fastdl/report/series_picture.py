@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from .forecast_panels import draw_by_step, draw_calibration_of_levels, draw_skill
-from .picture import write_figure
+from .picture import checked_png, write_figure
 from .series_pictures import draw_series
 from .style import default_style, drawable, note, plain_panel
 
@@ -24,9 +23,7 @@ def plot_series_run(path: str | os.PathLike[str], results: Mapping[str, Any], ti
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    path = Path(path)
-    if path.suffix.lower() != ".png" or not path.parent.is_dir():
-        raise ValueError(f"The picture is {path}; expected a name ending in .png in a folder.")
+    path = checked_png(path)
     with default_style():
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.09, wspace=0.03)
         figure = Figure(figsize=(15, 9), dpi=100, layout=layout)

@@ -83,18 +83,19 @@ class AutoregressiveForecaster(ForecastModel):
         values = np.zeros((len(own), C + H, 2), self.dtype)
         values[:, :C] = known.x[:, :C, :2]
         scale = known.scale if self.head == "negative_binomial" else np.ones(len(own))
-        found, state = np.empty((len(own), H)), None
-        for t, out in self._steps(windows, known, values, static, own, H, state):
+        found = np.empty((len(own), H))
+        for t, out in self._steps(windows, known, values, static, own, H):
             found[:, t] = draw(self.loss_layer, out, scale, rng)
             values[:, C + t, 0], values[:, C + t, 1] = found[:, t] / scale, 1
         return found.reshape(B, count, H)
 
     def _steps(
         self, windows: WindowBatch, known: WindowBatch, values: np.ndarray, static: np.ndarray,
-        own: np.ndarray, H: int, state: Any,
+        own: np.ndarray, H: int,
     ) -> Iterator[tuple[int, np.ndarray]]:  # fmt: skip
         """(step of the horizon, the head's outputs (rows, P)); values are filled in between."""
         C, layer = self.context, self._layer
+        state: Any = None
         layer.return_state = True
         try:
             if C > 1:  # the context is the same for all paths of a window
@@ -113,10 +114,9 @@ class AutoregressiveForecaster(ForecastModel):
 
     def _static_of(self, windows: WindowBatch) -> np.ndarray:
         """(N, S): what is appended to every step."""
-        node = next((n for n in self.nodes if type(n.layer).__name__ == "AppendToSteps"), None)
-        if node is None:
+        if self._static_node is None:
             return np.empty((len(windows), 0), self.dtype)
-        return _value(node.parents[1], windows)
+        return _value(self._static_node, windows)
 
     def _joined(self, steps: np.ndarray, static: np.ndarray) -> np.ndarray:
         B, T, _ = steps.shape

@@ -120,6 +120,7 @@ class ForecastModel(Graph):
     def with_static(self, steps: Node, inputs: int, x: Node) -> tuple[Node, int]:
         """The steps with what belongs to the series behind each, and how many numbers they have."""
         static, width = self.static(x)
+        self._static_node = static
         return (
             (steps, inputs) if static is None else (AppendToSteps()(steps, static), inputs + width)
         )

@@ -57,6 +57,10 @@ class WindowBatch:
             **{name: array[rows] for name, array in own.items()}, context=self.context
         )
 
+    def blind(self) -> WindowBatch:
+        """The same without the values ahead: what is known when a forecast is made."""
+        return replace(self, ahead=self.ahead[:, :0])
+
     def inverse(self, scaled: np.ndarray) -> np.ndarray:
         """Values (B, ...) in the series' units."""
         shape = (-1, *(1,) * (np.ndim(scaled) - 1))
@@ -167,8 +171,7 @@ class WindowMaker:
         Raises ValueError where known covariates do not reach to the horizon.
         """
         check_known(series, self.horizon)
-        made = self.make(series, np.arange(len(series)), series.length)[0]
-        return replace(made, ahead=made.ahead[:, :0])
+        return self.make(series, np.arange(len(series)), series.length)[0].blind()
 
 
 def _rows(first: np.ndarray, length: np.ndarray) -> np.ndarray:
