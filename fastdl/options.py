@@ -50,7 +50,12 @@ class Options:
 
     @classmethod
     def checked(cls, name: str, value: Any, usual: Any) -> Any:
-        """The value as the option's type, which its default ``usual`` tells; TypeError."""
+        """The value as the option's type, which its default ``usual`` tells; TypeError.
+
+        ``model_options`` are a table of any options, whose names may be written with dashes.
+        """
+        if name == "model_options" and value is not None:
+            return table_of_options(name, value)
         kind = str if usual is None else type(usual)
         if value is None and usual is None:
             return None
@@ -69,6 +74,25 @@ class Options:
 
 
 Kind = TypeVar("Kind", bound=Options)
+
+
+def table_of_options(name: str, value: Any) -> dict[str, Any]:
+    """A table with dashes in its names as underscores; TypeError for anything else."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is {value!r}; expected a table of options.")
+    return {str(key).replace("-", "_"): own for key, own in value.items()}
+
+
+def listed_names(given: Any, option: str, such_as: str) -> tuple[str, ...]:
+    """Names from a list or from text with commas, without the spaces around them; TypeError.
+
+    >>> listed_names("budget, promotion", "known", "columns")
+    ('budget', 'promotion')
+    """
+    parts = given.split(",") if isinstance(given, str) else given
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise TypeError(f"{option} is {given!r}; expected {such_as}.")
+    return tuple(part.strip() for part in parts)
 
 
 def options_from(kind: type[Kind], options: Mapping[str, Any], where: str) -> Kind:

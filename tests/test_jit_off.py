@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from commands import without_jit
 
 CODE = """
 import warnings
@@ -58,10 +56,5 @@ print("equal")
 
 
 def test_kernels_as_plain_python():
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-    )
+    done = without_jit(CODE)
     assert done.stdout.strip() == "equal", done.stderr

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..data.series.frequency import Frequency
 from ..data.series.generate import COLUMNS
 from ..data.series.resample import HOW
-from ..options import Options
+from ..options import Options, listed_names
 from ..validation import check_number, check_size
 
 if TYPE_CHECKING:
@@ -116,10 +116,6 @@ class ForecastJob(Options):
     def checked(cls, name: str, value: Any, usual: Any) -> Any:
         if name in _NAMES:
             return names(value, name)
-        if name == "model_options" and isinstance(value, Mapping):
-            return {str(key).replace("-", "_"): own for key, own in value.items()}
-        if name == "model_options" and value is not None:
-            raise TypeError(f"model_options is {value!r}; expected a table of options.")
         if value is not None and name in (*_COUNTS, "windows_per_epoch"):
             return Options.checked(name, value, 1)
         if name == "fill" and value is not None:
@@ -128,17 +124,11 @@ class ForecastJob(Options):
 
 
 def names(given: Any, option: str) -> tuple[str, ...]:
-    """Names of columns, from a list or from text such as "hour, budget"; TypeError.
-
-    >>> names("budget, promotion", "known")
-    ('budget', 'promotion')
-    """
+    """Names of columns, from a list or from text such as "hour, budget"; TypeError."""
     if given is None:
         return ()
-    parts = given.split(",") if isinstance(given, str) else given
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise TypeError(f"{option} is {given!r}; expected columns such as 'budget,promotion'.")
-    return tuple(part.strip() for part in parts if part.strip())
+    found = listed_names(given, option, "columns such as 'budget,promotion'")
+    return tuple(name for name in found if name)
 
 
 def _fill(given: Any) -> str | float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -20,7 +20,6 @@ from ..optimizers import Adam
 from ..schedules import CosineDecay
 from ..trainer import Trainer
 from ..validation import check_number, check_size
-from .forecast import LEVELS
 from .linear import LinearWindow
 from .trained import SeriesPreparation, TrainedForecaster
 
@@ -32,28 +31,28 @@ _CLIP = 1.0  # the gradients' norm; a window that is nearly constant makes a lar
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a forecaster is made and trained with; see ``AdSeriesForecaster``."""
+    """What a forecaster is made and trained with: the parameters of ``AdSeriesForecaster``."""
 
-    model: str = "direct"
-    horizon: int = 24
-    context: int | None = None
-    encoder: str = "lstm"
-    hidden: int = 64
-    num_layers: int = 1
-    dropout: float = 0.0
-    head: str | None = None
-    quantiles: Sequence[float] = LEVELS
-    scaling: str | None = None
-    embed_ids: bool = False
-    epochs: int = 20
-    batch_size: int = 64
-    lr: float = 0.003
-    patience: int = 3
-    validation_fraction: float = 0.2
-    windows_per_epoch: int | None = None
-    conformal: bool = True
-    paths: int = 200
-    model_options: Mapping[str, Any] = field(default_factory=dict)
+    model: str
+    horizon: int
+    context: int | None
+    encoder: str
+    hidden: int
+    num_layers: int
+    dropout: float
+    head: str | None
+    quantiles: Sequence[float]
+    scaling: str | None
+    embed_ids: bool
+    epochs: int
+    batch_size: int
+    lr: float
+    patience: int
+    validation_fraction: float
+    windows_per_epoch: int | None
+    conformal: bool
+    paths: int
+    model_options: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         if self.model not in BY_NAME:
@@ -103,7 +102,7 @@ def train_forecaster(
     preparation = SeriesPreparation.of(train, maker, recipe.embed_ids, until)
     network = make_network(recipe, preparation, train, rng)
     if linear is not None and isinstance(network, DirectForecaster):
-        start_from_linear(network, *linear)
+        network.start_from_line(*linear)
     history = _fit(recipe, network, preparation, train, held, rng, callbacks, resume, verbose)
     seed = int(rng.integers(1 << 31))
     found = TrainedForecaster(network, preparation, recipe.conformal, recipe.paths, seed)
@@ -128,27 +127,6 @@ def make_network(
         num_layers=recipe.num_layers, dropout=recipe.dropout, head=recipe.head,
         quantiles=tuple(recipe.quantiles), rng=rng, **options,
     )  # fmt: skip
-
-
-def start_from_linear(network: DirectForecaster, W: np.ndarray, errors: np.ndarray) -> None:
-    """Let an untrained network forecast what the linear baseline does.
-
-    W (1 + context, horizon), a row of constants first, and the baseline's errors (R, horizon), both
-    of scaled values. The encoder and decoder then learn what a line does not say.
-    """
-    line = network.line
-    if line is None or network.head == "negative_binomial":
-        return
-    line.W, line.b = W[1:], W[:1]
-    out = [layer for layer in network.layers if type(layer).__name__ == "TimeDistributed"][-1]
-    out.W = np.zeros_like(out.W)  # type: ignore[attr-defined]
-    bias = np.zeros(out.b.size)  # type: ignore[attr-defined]
-    if network.head == "quantile":
-        bias[:] = np.quantile(errors, network.quantiles)
-    else:
-        spread = max(float(errors.std()), 1e-3)
-        bias[1] = np.log(np.expm1(spread)) if spread < 20 else spread
-    out.b = bias.reshape(1, -1)  # type: ignore[attr-defined]
 
 
 def _parts(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..data.images import Augmentation
 from ..data.images.augmentation import as_augmentation
 from ..models.image import BY_NAME
-from ..options import Options
+from ..options import Options, listed_names, table_of_options
 from ..validation import check_number, check_size
 from .recipe import OPTIMIZERS
 
@@ -84,10 +84,8 @@ class ImageJob(Options):
 
     @classmethod
     def checked(cls, name: str, value: Any, usual: Any) -> Any:
-        if name in ("model_options", "augment") and isinstance(value, Mapping):
-            return {str(key).replace("-", "_"): own for key, own in value.items()}
-        if name == "model_options" and value is not None:
-            raise TypeError(f"model_options is {value!r}; expected a table of options.")
+        if name == "augment" and isinstance(value, Mapping):
+            return table_of_options(name, value)
         if name == "class_names" and value is not None:
             return names(value)
         if value is not None and name in ("size", "label_smoothing", "mixup"):
@@ -97,10 +95,7 @@ class ImageJob(Options):
 
 def names(given: Any) -> tuple[str, ...]:
     """Names of classes, from a list or from text such as "bag, shoe"; TypeError, ValueError."""
-    parts = given.split(",") if isinstance(given, str) else given
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise TypeError(f"class_names is {given!r}; expected names such as 'bag,shoe'.")
-    found = tuple(part.strip() for part in parts)
+    found = listed_names(given, "class_names", "names such as 'bag,shoe'")
     if len(found) < 2 or not all(found) or len(set(found)) < len(found):
         raise ValueError(f"class_names is {given!r}; expected two names or more, each once.")
     return found

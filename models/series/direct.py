@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from fastdl.forecast_losses import ForecastLoss
 from fastdl.graph import Node
 from fastdl.layers import ReLU, ScaledDotProductAttention, TimeDistributed
@@ -48,13 +50,29 @@ class DirectForecaster(ForecastModel):
             decoder(state, HorizonSteps(self.unknown)(x)), self.width, self.width
         )
         out = self.dense_steps(TimeDistributed(ReLU())(out), self.width, loss.outputs)
+        self._head: Any = out.layer
+        self.line: AddLinear | None = None
         if self.linear:
             columns = loss.outputs if self.head == "quantile" else 1
-            line = AddLinear(self.context, self.horizon, columns, dtype=self.dtype)
-            out = line(out, ContextValues()(x))
+            self.line = AddLinear(self.context, self.horizon, columns, dtype=self.dtype)
+            out = self.line(out, ContextValues()(x))
         return Flatten()(out)
 
-    @property
-    def line(self) -> AddLinear | None:
-        """The linear part."""
-        return next((layer for layer in self.layers if isinstance(layer, AddLinear)), None)
+    def start_from_line(self, W: np.ndarray, errors: np.ndarray) -> None:
+        """Let the untrained network forecast what a linear model does, if it has a linear part.
+
+        W (1 + context, horizon), a row of constants first, and the model's errors (R, horizon),
+        both of scaled values. Encoder and decoder then learn what a line does not say. Of counts
+        nothing is set: the head puts the line through a softplus.
+        """
+        if self.line is None or self.head == "negative_binomial":
+            return
+        self.line.W, self.line.b = W[1:], W[:1]
+        self._head.W = np.zeros_like(self._head.W)
+        bias = np.zeros(self._head.b.size)
+        if self.head == "quantile":
+            bias[:] = np.quantile(errors, self.quantiles)
+        else:
+            spread = max(float(errors.std()), 1e-3)
+            bias[1] = np.log(np.expm1(spread)) if spread < 20 else spread
+        self._head.b = bias.reshape(1, -1)
