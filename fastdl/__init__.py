@@ -3,6 +3,15 @@
 from importlib.metadata import version as _version
 
 from . import calibration, initializers, losses, metrics, schedules
+from .adversarial import (
+    AdversarialLoss,
+    GANTrainer,
+    HingeLoss,
+    LeastSquaresLoss,
+    MinimaxLoss,
+    NonSaturatingLoss,
+    WassersteinLoss,
+)
 from .callbacks import (
     Callback,
     Checkpoint,
@@ -12,6 +21,7 @@ from .callbacks import (
     ProgressBar,
 )
 from .checkpoint import load, save
+from .conditioned import Conditioned
 from .config import get_default_dtype, set_default_dtype
 from .estimators import AdImageClassifier, AdSeriesForecaster, CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
@@ -75,6 +85,7 @@ from .models.ctr import (
     WideAndDeep,
     xDeepFM,
 )
+from .models.gan import GAN
 from .models.image import AdImageCNN, ImageModel, MobileNet, ResNet, fold
 from .models.series import AutoregressiveForecaster, DirectForecaster, ForecastModel
 from .network import Network, Sequential
@@ -91,6 +102,7 @@ __all__ = [
     "DLRM",
     "DNN",
     "FTRL",
+    "GAN",
     "GELU",
     "GRU",
     "LSTM",
@@ -103,6 +115,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AdditiveAttention",
+    "AdversarialLoss",
     "AutoInt",
     "AutoregressiveForecaster",
     "AvgPool2D",
@@ -113,6 +126,7 @@ __all__ = [
     "CTRPredictionNetwork",
     "Callback",
     "Checkpoint",
+    "Conditioned",
     "Conv1D",
     "Conv2D",
     "DCNv2",
@@ -131,7 +145,9 @@ __all__ = [
     "FinalMLP",
     "Flatten",
     "ForecastModel",
+    "GANTrainer",
     "GlobalAvgPool2D",
+    "HingeLoss",
     "History",
     "Huber",
     "ImageModel",
@@ -139,13 +155,16 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "LearningRate",
+    "LeastSquaresLoss",
     "LogisticRegression",
     "MaskNet",
     "MaxPool2D",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "MinimaxLoss",
     "MobileNet",
     "Network",
+    "NonSaturatingLoss",
     "Optimizer",
     "ProgressBar",
     "RMSprop",
@@ -164,6 +183,7 @@ __all__ = [
     "TimeDistributed",
     "Trainer",
     "Upsample2D",
+    "WassersteinLoss",
     "WideAndDeep",
     "__version__",
     "calibration",

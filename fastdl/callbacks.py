@@ -91,7 +91,7 @@ class ProgressBar(Callback):
         speed = (run.step - self._first) * run.batch_size / max(now - self._start, 1e-9)
         self._bar.update(
             self._task, completed=run.step, epoch=min(run.epoch + 1, run.epochs),
-            loss=float(np.mean(recent)), speed=speed,
+            loss=float(np.mean([np.ravel(loss)[0] for loss in recent])), speed=speed,
         )  # fmt: skip
 
     def on_end(self, run: Run) -> None:

@@ -77,10 +77,18 @@ class Graph(Network):
     def gradient(self, x: Any, t: Any, sample_weight: Any = None) -> Gradients:
         """Gradients of the batch's loss by parameter name; tables' are ``SparseGradient``."""
         self._latest = self.loss(x, t, sample_weight), 1.0
-        self._backward(self.loss_layer.backward())
+        self.backward(self.loss_layer.backward())
         return self.store().collect_gradients()
 
-    def _backward(self, dout: np.ndarray) -> None:
+    def backward(self, dout: np.ndarray) -> None:
+        self._backward(dout, self._learns, "backward")
+
+    def backward_inputs(self, dout: np.ndarray) -> np.ndarray:
+        found: np.ndarray = self._backward(dout, [True] * len(self.nodes), "backward_inputs")
+        return found
+
+    def _backward(self, dout: np.ndarray, wanted: list[bool], method: str) -> Any:
+        """Backward through all nodes; the gradient at the input if it is among those wanted."""
         gradients: list[Any] = [None] * len(self.nodes)
         others: list[Any] = [None] * len(self.nodes)  # second ones, which the layers add up
         gradients[-1] = dout
@@ -90,10 +98,10 @@ class Graph(Network):
                 continue
             given = (gradients[i],) if others[i] is None else (gradients[i], others[i])
             gradients[i] = others[i] = None
-            if not any(self._learns[parent] for parent in parents):
+            if not any(wanted[parent] for parent in parents):
                 layer.backward_parameters(sum(given[1:], given[0]))
                 continue
-            found: Any = layer.backward(*given)
+            found: Any = getattr(layer, method if len(given) == 1 else "backward")(*given)
             del given  # free the memory
             if found is None:
                 continue
@@ -104,6 +112,7 @@ class Graph(Network):
                     others[parent] = gradient
                 else:
                     gradients[parent] = gradient if held is None else held + gradient
+        return next(g for node, g in zip(self.nodes, gradients, strict=True) if node.layer is None)
 
     def describe_layers(self) -> list[dict[str, Any]]:
         """Nothing: a graph is written by its class, from its configuration."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .conditioned import Conditioned
 from .fused import Plan, plan_for
 from .layers.base import Layer, described
 from .layers.layout import as_real_in_order
 from .losses import Loss, Softmax, as_loss, row_scale
 from .memory import keep_step_memory
 from .parameters import Gradients, Store
+from .passes import Pass
 from .sequences import Sequences
 from .validation import check_batch, check_finite, check_values
 
@@ -55,15 +57,29 @@ class Network:
 
     def predict(self, x: Any) -> np.ndarray:
         """The last layer's output for a batch x (N, ...), or ``Sequences``."""
-        lengths = None
+        flag, beside = "", None  # what some layers take besides their input, and which ones do
         if isinstance(x, Sequences):
-            x, lengths = x.x, x.lengths
+            x, beside, flag = x.x, x.lengths, "takes_lengths"
+        elif isinstance(x, Conditioned):
+            x, beside, flag = x.x, x.classes, "takes_classes"
         out = self._input(x)
         check_finite(out, "x")
         for layer in self.layers:
-            own = lengths is not None and getattr(layer, "takes_lengths", False)
-            out = layer.forward(out, lengths) if own else layer.forward(out)  # type: ignore[call-arg]
+            own = beside is not None and getattr(layer, flag, False)
+            out = layer.forward(out, beside) if own else layer.forward(out)  # type: ignore[call-arg]
         return out
+
+    def run(self, x: Any) -> Pass:
+        """A forward that is kept, so that others may run before its backward: see ``Pass``.
+
+        >>> import numpy as np, fastdl
+        >>> network = fastdl.Sequential(fastdl.Dense(3, 1), fastdl.LeakyReLU())
+        >>> real, fake = network.run(np.ones((4, 3))), network.run(np.zeros((4, 3)))
+        >>> grads = fake.backward(-np.ones((4, 1)), add_to=real.backward(np.ones((4, 1))))
+        >>> grads["W0"].shape
+        (3, 1)
+        """
+        return Pass(self, x)
 
     def loss(self, x: ArrayLike, t: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The batch's mean loss."""
@@ -85,12 +101,21 @@ class Network:
         if plan is not None:
             return self._fused_gradient(plan, x, t, sample_weight)
         self._latest = self.loss(x, t, sample_weight), 1.0
-        dout = self.loss_layer.backward()
+        self.backward(self.loss_layer.backward())
+        return self.store().collect_gradients()
+
+    def backward(self, dout: np.ndarray) -> None:
+        """Set the gradients in the layers, from the gradient at the last forward's output."""
         for layer in reversed(self.layers[1:]):
             dout = layer.backward(dout)
         if self.layers:
             getattr(self.layers[0], "backward_parameters", self.layers[0].backward)(dout)
-        return self.store().collect_gradients()
+
+    def backward_inputs(self, dout: np.ndarray) -> np.ndarray:
+        """The gradient at the last forward's x; those of parameters may be left out."""
+        for layer in reversed(self.layers):
+            dout = getattr(layer, "backward_inputs", layer.backward)(dout)
+        return dout
 
     @property
     def latest_loss(self) -> float:

@@ -99,6 +99,19 @@ class Gradients(dict[str, np.ndarray]):
             self.update(zip(store.views, self.kept, strict=not store.tables))
             self.ids = tuple(map(id, self.kept))
 
+    def plus(self, others: Gradients) -> Gradients:
+        """These with another batch's gradients of the same network added to them, in place."""
+        if set(others) != set(self):
+            raise ValueError(
+                f"Gradients of {sorted(others)} cannot be added to those of {sorted(self)}."
+            )
+        if self.flat is not None and others.flat is not None and not self.store.tables:
+            self.flat += others.flat
+            return self
+        for name, array in others.items():
+            self[name] = self[name] + array
+        return self
+
 
 def flat_pair(
     params: dict[str, np.ndarray], grads: dict[str, np.ndarray]

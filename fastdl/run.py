@@ -23,22 +23,25 @@ class Run:
 
     epoch: epochs finished; step: steps taken in all; epoch_step: steps taken in this epoch;
     losses: every step's loss; history: a dict of columns with one entry an epoch; order: the rows
-    of the data as this epoch takes them, or of a stream the seed of its order.
+    of the data as this epoch takes them, or of a stream the seed of its order. ``optimizers`` are
+    several by name where parts of the network have their own, else ``optimizer`` alone.
     """
 
     def __init__(
         self, network: Any, optimizer: Any, rng: np.random.Generator | None,
-        callbacks: list[Callback], settings: dict[str, Any],
+        callbacks: list[Callback], settings: dict[str, Any], columns: tuple[str, ...] = HISTORY,
     ) -> None:  # fmt: skip
-        self.network, self.optimizer, self.rng = network, optimizer, rng
+        self.network, self.rng = network, rng
+        self.optimizers = optimizer if isinstance(optimizer, dict) else {"optimizer": optimizer}
+        self.optimizer = next(iter(self.optimizers.values()))
         self.callbacks = callbacks
         self.settings = settings  # what must be the same when a run is resumed
         self.epochs: int = settings["epochs"]
         self.batch_size: int = settings["batch_size"]
         self.steps_per_epoch: int = settings["steps_per_epoch"]
         self.epoch = self.step = self.epoch_step = 0
-        self.losses: list[float] = []
-        self.history: dict[str, list[Any]] = {name: [] for name in HISTORY}
+        self.losses: list[Any] = []
+        self.history: dict[str, list[Any]] = {name: [] for name in columns}
         self.order = np.empty(0, np.int64)  # the feed's, from the start of training
         self.stop = False
         self.finished = False  # True in on_end, unless an error ended the run
@@ -71,14 +74,17 @@ class Run:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the run to one file, atomically."""
-        if not isinstance(self.network, Network) or not isinstance(self.optimizer, KernelOptimizer):
+        ours = all(isinstance(own, KernelOptimizer) for own in self.optimizers.values())
+        if not isinstance(self.network, Network) or not ours:
+            kinds = " and ".join(type(own).__name__ for own in self.optimizers.values())
             raise TypeError(
                 "Checkpoints need a fastdl.Network and one of fastdl's optimizers; got "
-                f"{type(self.network).__name__} and {type(self.optimizer).__name__}."
+                f"{type(self.network).__name__} and {kinds}."
             )
         parameters = checkpoint.network_arrays(self.network, settled=False)
         arrays = {f"network/{k}": v for k, v in parameters.items()}
-        arrays |= {f"optimizer/{k}": v for k, v in self.optimizer.states().items()}
+        for name, optimizer in self.optimizers.items():
+            arrays |= {f"{name}/{k}": v for k, v in optimizer.states().items()}
         arrays |= {"order": self.order, "losses": np.array(self.losses)}
         generators = []
         for i, rng in enumerate(self._generators()):
@@ -90,17 +96,10 @@ class Run:
         write_arrays(path, arrays, self._description(generators))
 
     def _description(self, generators: list[dict[str, Any]]) -> dict[str, Any]:
-        schedule = self.optimizer.schedule
         return {
             "kind": "checkpoint",
             **checkpoint.describe(self.network),
-            "optimizer": {
-                "class": type(self.optimizer).__name__,
-                "config": self.optimizer.config(),
-                "t": self.optimizer.t,
-                "lr": self.optimizer.lr,
-                "schedule": None if schedule is None else schedule.state(),
-            },
+            "optimizers": {name: _described(own) for name, own in self.optimizers.items()},
             "settings": self.settings,
             "progress": [self.epoch, self.step, self.epoch_step, self.stop],
             "history": self.history,
@@ -143,7 +142,8 @@ class Run:
             place, _, rest = name.partition("/")
             parts.setdefault(place, {})[rest] = array
         checkpoint.load_arrays(self.network, parts.get("network", {}), str(path))
-        self._load_optimizer(known["optimizer"], parts.get("optimizer", {}))
+        for name, optimizer in self.optimizers.items():
+            _load_optimizer(optimizer, known["optimizers"][name], parts.get(name, {}))
         for i, rng in enumerate(self._generators()):
             checkpoint.set_random_state(rng, known["random"][i], parts.get(f"random{i}", {}))
         for i, callback in enumerate(self.callbacks):
@@ -154,26 +154,20 @@ class Run:
         self.order = arrays["order"]
         self.last_checkpoint = path
 
-    def _load_optimizer(self, known: dict[str, Any], states: dict[str, np.ndarray]) -> None:
-        self.optimizer.load_states(states)
-        self.optimizer.t, self.optimizer.lr = known["t"], known["lr"]
-        if known["schedule"] is not None:
-            if self.optimizer.schedule is None:
-                self.optimizer.schedule = schedules.from_description(known["config"]["lr"])
-            self.optimizer.schedule.load_state(known["schedule"])
-
     def _check(self, known: dict[str, Any], path: Path) -> None:
+        if "optimizers" not in known:
+            raise ValueError(f"{path} cannot be resumed: an older fastdl wrote it.")
         mine = {
             **{name: value for name, value in self.settings.items() if name != "epochs"},
             **checkpoint.describe(self.network),
-            "optimizer": type(self.optimizer).__name__,
+            **{name: type(own).__name__ for name, own in self.optimizers.items()},
             "callbacks": [type(c).__name__ for c in self.callbacks],
             "random": len(self._generators()),
         }
         theirs = {
             **known["settings"],
             **{name: known[name] for name in ("network", "layers", "loss")},
-            "optimizer": known["optimizer"]["class"],
+            **{name: own["class"] for name, own in known["optimizers"].items()},
             "callbacks": [name for name, _ in known["callbacks"]],
             "random": len(known["random"]),
         }
@@ -183,3 +177,22 @@ class Run:
                     f"{path} cannot be resumed: its {name} is {theirs.get(name)!r}, this run's is "
                     f"{value!r}."
                 )
+
+
+def _described(optimizer: KernelOptimizer) -> dict[str, Any]:
+    schedule = optimizer.schedule
+    return {
+        "class": type(optimizer).__name__, "config": optimizer.config(), "t": optimizer.t,
+        "lr": optimizer.lr, "schedule": None if schedule is None else schedule.state(),
+    }  # fmt: skip
+
+
+def _load_optimizer(
+    optimizer: KernelOptimizer, known: dict[str, Any], states: dict[str, np.ndarray]
+) -> None:
+    optimizer.load_states(states)
+    optimizer.t, optimizer.lr = known["t"], known["lr"]
+    if known["schedule"] is not None:
+        if optimizer.schedule is None:
+            optimizer.schedule = schedules.from_description(known["config"]["lr"])
+        optimizer.schedule.load_state(known["schedule"])

@@ -95,14 +95,24 @@ class Trainer:
             "steps_per_epoch": steps, "loss_at": loss_at,
         }  # fmt: skip
         run = Run(self.network, self.optimizer, rng, list(callbacks), settings)
-        run.order = source.first_order()
-        if resume is not None:
-            run.resume(resume)
-        self.loss_history, self.history = run.losses, run.history
+        self._begin(run, source, resume)
         if isinstance(self.network, Network) and isinstance(self.optimizer, KernelOptimizer):
             self.optimizer.attach(self.network.store())
         fused = isinstance(source, ArrayFeed) and FusedSteps.fits(self.network, self.optimizer)
         taker = (FusedSteps if fused else LayeredSteps)(run, source, loss_at)  # type: ignore[arg-type]
+        self._go(run, source, taker, validation, verbose)
+
+    def _begin(self, run: Run, source: Feed, resume: str | PathLike[str] | None) -> None:
+        """From the first step, or from a checkpoint."""
+        run.order = source.first_order()
+        if resume is not None:
+            run.resume(resume)
+        self.loss_history, self.history = run.losses, run.history
+
+    def _go(
+        self, run: Run, source: Feed, taker: Any, validation: Validation | None, verbose: bool
+    ) -> None:
+        """All epochs that are left."""
         try:
             for callback in run.callbacks:
                 callback.on_begin(run)
@@ -128,7 +138,7 @@ class Trainer:
             run.losses.extend(losses)
             run.step += len(losses)
             run.epoch_step += len(losses)
-            if losses and not np.isfinite(losses[-1]):
+            if losses and not np.all(np.isfinite(losses[-1])):
                 raise DivergedError(_diverged(run))
             for callback in run.callbacks:
                 callback.on_steps(run)

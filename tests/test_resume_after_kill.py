@@ -83,6 +83,6 @@ def test_killed_and_resumed_training_has_equal_bits(kind, tmp_path, monkeypatch)
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         assert found[name].tobytes() == array.tobytes(), name
-    for entry in ("progress", "optimizer", "random", "callbacks"):
+    for entry in ("progress", "optimizers", "random", "callbacks"):
         assert mine[entry] == known[entry]
     assert not list(cut.glob(".*.tmp"))

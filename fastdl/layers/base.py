@@ -6,7 +6,7 @@ checkpoints, summaries and networks read those; nothing else knows a layer's ins
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -83,6 +83,8 @@ class Layer:
     config_names: ClassVar[tuple[str, ...]] = ()
     takes_several: ClassVar[bool] = False  # whether backward takes two gradients and adds them up
     takes_lengths: ClassVar[bool] = False  # whether forward(x, lengths) knows rows that end early
+    takes_classes: ClassVar[bool] = False  # whether forward(x, classes) treats rows by their class
+    runs_again: ClassVar[bool] = True  # whether another forward may come before the backward
     bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
 
     training: bool = True
@@ -106,6 +108,27 @@ class Layer:
     def backward_parameters(self, dout: np.ndarray) -> None:
         """``backward`` where nobody asks for the gradient at the input: it may be left out."""
         self.backward(dout)
+
+    def backward_inputs(self, dout: np.ndarray) -> np.ndarray:
+        """``backward`` where nobody asks for the parameters' gradients: they may be left out."""
+        return self.backward(dout)
+
+    def kept(self) -> dict[str, Any]:
+        """What the last forward left for backward, until ``put_back`` brings it back.
+
+        These are all attributes but parameters, their gradients, states and configuration, and the
+        same of layers among them. It holds as long as forward makes new arrays instead of writing
+        into those of the forward before; a layer of which that is not true says so by ``runs_again
+        = False``.
+        """
+        lasting = {*self.parameter_names, *(f"d{name}" for name in self.parameter_names)}
+        lasting |= {*self.state_names, *self.config_names, *_LASTING} - {*_inner_layers(self)}
+        return {name: _kept(value) for name, value in self.__dict__.items() if name not in lasting}
+
+    def put_back(self, kept: dict[str, Any]) -> None:
+        """Make ``backward`` that of the forward after which ``kept`` was called."""
+        for name, value in kept.items():
+            _put_back(self.__dict__, name, value)
 
     def __call__(self, *nodes: Node) -> Node:
         """The layer's place in a graph, behind the nodes that it takes (see ``fastdl.graph``)."""
@@ -143,6 +166,40 @@ class Layer:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.config_names)
         return f"{type(self).__name__}({inside})"
+
+
+_LASTING = ("training", "dtype", "rng", "_trainable", "parameter_names", "state_names")
+
+
+class _Inner(NamedTuple):
+    """A layer inside of another one, and what it keeps."""
+
+    layer: Layer
+    kept: dict[str, Any]
+
+
+def _inner_layers(layer: Layer) -> list[str]:
+    return [name for name, value in layer.__dict__.items() if isinstance(value, Layer)]
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, Layer):
+        return _Inner(value, value.kept())
+    if isinstance(value, list):
+        return [_kept(part) for part in value]
+    return value
+
+
+def _put_back(place: Any, name: Any, value: Any) -> None:
+    if isinstance(value, _Inner):
+        place[name] = value.layer
+        value.layer.put_back(value.kept)
+    elif isinstance(value, list):
+        place[name] = [None] * len(value)
+        for i, part in enumerate(value):
+            _put_back(place[name], i, part)
+    else:
+        place[name] = value
 
 
 def required(saved: Any, layer: Layer) -> Any:
