@@ -84,9 +84,9 @@ class Layer:
     takes_several: ClassVar[bool] = False  # whether backward takes two gradients and adds them up
     takes_lengths: ClassVar[bool] = False  # whether forward(x, lengths) knows rows that end early
     takes_classes: ClassVar[bool] = False  # whether forward(x, classes) treats rows by their class
-    runs_again: ClassVar[bool] = True  # whether another forward may come before the backward
     bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
 
+    runs_again: bool = True  # whether another forward may come before the backward
     training: bool = True
     dtype: np.dtype[Any] = np.dtype(np.float64)
 

@@ -72,6 +72,7 @@ class Recurrent(Layer):
         self.dropout = check_number(dropout, "dropout", high=1.0, open_high=True)
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.stateful, self.layer_norm = bool(stateful), bool(layer_norm)
+        self.runs_again = not self.stateful
         self.truncate = None if truncate is None else check_size(truncate, "truncate")
         if self.stateful and self.bidirectional:
             raise ValueError(

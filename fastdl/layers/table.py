@@ -47,6 +47,7 @@ class TableLayer(Layer):
     that the batch touches only.
     """
 
+    runs_again = False  # the rows of several batches are not put together
     penalty: float = 0.0
     whole: bool = True
     spec: FeatureSpec
