@@ -18,7 +18,7 @@ from common import alternate, main, peak, row, threads, torch_or_none
 from fastdl.kernels.backend import ops
 
 import fastdl
-from fastdl.layers.convolution import few_channels
+from fastdl.layers.convolution_products import few_channels
 from fastdl.layers.winograd import winograd_tile
 
 THREADS = 2

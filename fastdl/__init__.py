@@ -36,8 +36,11 @@ from .layers import (
     AdditiveAttention,
     AvgPool2D,
     BatchNormalization,
+    ClassProjection,
+    ConditionalBatchNormalization,
     Conv1D,
     Conv2D,
+    ConvTranspose2D,
     Dense,
     Dropout,
     Dropout2D,
@@ -48,11 +51,14 @@ from .layers import (
     LayerNorm,
     LeakyReLU,
     MaxPool2D,
+    MinibatchStdDev,
     ReLU,
     ScaledDotProductAttention,
     Sigmoid,
+    SpectralNormalization,
     Tanh,
     TimeDistributed,
+    Unflatten,
     Upsample2D,
     from_torch,
     get_winograd,
@@ -85,7 +91,7 @@ from .models.ctr import (
     WideAndDeep,
     xDeepFM,
 )
-from .models.gan import GAN
+from .models.gan import DCGAN, GAN
 from .models.image import AdImageCNN, ImageModel, MobileNet, ResNet, fold
 from .models.series import AutoregressiveForecaster, DirectForecaster, ForecastModel
 from .network import Network, Sequential
@@ -98,6 +104,7 @@ from .warm import warmup
 __version__ = _version("fastdl")
 
 __all__ = [
+    "DCGAN",
     "DCN",
     "DLRM",
     "DNN",
@@ -126,9 +133,12 @@ __all__ = [
     "CTRPredictionNetwork",
     "Callback",
     "Checkpoint",
+    "ClassProjection",
+    "ConditionalBatchNormalization",
     "Conditioned",
     "Conv1D",
     "Conv2D",
+    "ConvTranspose2D",
     "DCNv2",
     "DeepFM",
     "Dense",
@@ -161,6 +171,7 @@ __all__ = [
     "MaxPool2D",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "MinibatchStdDev",
     "MinimaxLoss",
     "MobileNet",
     "Network",
@@ -179,9 +190,11 @@ __all__ = [
     "SigmoidCrossEntropy",
     "Softmax",
     "SoftmaxCrossEntropy",
+    "SpectralNormalization",
     "Tanh",
     "TimeDistributed",
     "Trainer",
+    "Unflatten",
     "Upsample2D",
     "WassersteinLoss",
     "WideAndDeep",

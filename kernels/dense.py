@@ -82,7 +82,7 @@ def _backward_task(task, tiles, x, W, dout, dx, dW, db):  # type: ignore[no-unty
             rows = slice(start, min(start + PASS, N))
             weight_tile(x[rows], dout[rows], dW, db, task, tiles, start == 0)
     else:
-        rows = slice((task - tiles) * ROWS, min((task - tiles + 1) * ROWS, N))
+        rows = slice((task - tiles) * ROWS, min((task - tiles + 1) * ROWS, len(dx)))
         gemm(dout[rows], W.T, dx[rows], 1.0, 0.0)
 
 
@@ -90,10 +90,11 @@ def _backward_task(task, tiles, x, W, dout, dx, dW, db):  # type: ignore[no-unty
 def dense_backward(x, W, dout, dx, dW, db):  # type: ignore[no-untyped-def]
     """dx = dout W^T (left out where dx has no rows), dW = x^T dout, db = sum of dout's rows.
 
-    x (N, D), W (D, H), dout (N, H), dx (N, D) or (0, D), dW (D, H), db (H,).
+    x (N, D), W (D, H), dout (N, H), dx (N, D) or (0, D), dW (D, H), db (H,); where dW has no rows,
+    it and db are left out.
     """
-    N, D = x.shape
-    tiles = pieces(D, TILE)
+    N = dout.shape[0]
+    tiles = pieces(dW.shape[0], TILE)
     tasks = tiles + pieces(dx.shape[0], ROWS)
     if N * W.size < SMALL:
         for task in range(tasks):

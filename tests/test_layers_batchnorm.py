@@ -190,7 +190,8 @@ def test_arrays_exist_from_the_first_forward_or_from_the_start(rng):
         assert list(layer.states()) == list(STATISTICS)
         assert all(a.shape == (4,) for a in (layer.parameters() | layer.states()).values())
     assert early.config() == {
-        "momentum": 0.9, "epsilon": 1e-5, "activation": None, "dtype": "float32",
+        "momentum": 0.9, "epsilon": 1e-5, "activation": None, "negative_slope": 0.01, "parts": 1,
+            "dtype": "float32",
     }  # fmt: skip
 
 

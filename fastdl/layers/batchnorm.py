@@ -21,7 +21,6 @@ KINDS = {
     "tanh": kinds.TANH,
     "gelu": kinds.GELU,
 }
-SLOPE = 0.01  # of "leaky_relu", as LeakyReLU's
 _START = {"gamma": 1.0, "beta": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
@@ -33,11 +32,16 @@ class BatchNormalization(Layer):
     batch; in evaluation the running ones serve. gamma, beta, running_mean and running_var (D,) or
     (C,) exist from the first forward on, or with ``num_features`` from the start.
 
-    ``activation`` ("relu", "leaky_relu" with slope 0.01, "sigmoid", "tanh", "gelu") is applied to
-    the result, after a shortcut is added to it (He et al. 2016): ``forward(x, shortcut)``, or in a
-    graph ``layer(node, shortcut)``. All of that is one pass over memory, and what is kept for
-    backward are x and out themselves (do not change them in place between the two);
-    ``x_normalized`` is kept of plain columns only. Raises ValueError for inputs of other shapes.
+    With ``parts`` > 1 a batch in training is so many equal parts of rows, one behind the other,
+    each normalised by its own statistics, such as a GAN's real and generated images; the running
+    ones move once for each. It may be changed between steps.
+
+    ``activation`` ("relu", "leaky_relu" with slope ``negative_slope``, "sigmoid", "tanh", "gelu")
+    is applied to the result, after a shortcut is added to it (He et al. 2016): ``forward(x,
+    shortcut)``, or in a graph ``layer(node, shortcut)``. All of that is one pass over memory, and
+    what is kept for backward are x and out themselves (do not change them in place between the
+    two); ``x_normalized`` is kept of plain columns only. Raises ValueError for inputs of other
+    shapes, and for rows that the parts do not divide.
 
     >>> import numpy as np, fastdl
     >>> out = fastdl.BatchNormalization().forward(np.array([[1.0], [3.0]]))
@@ -47,14 +51,15 @@ class BatchNormalization(Layer):
 
     parameter_names = ("gamma", "beta")
     state_names = ("running_mean", "running_var")
-    config_names = ("momentum", "epsilon", "activation")
+    config_names = ("momentum", "epsilon", "activation", "negative_slope", "parts")
     takes_several = True
 
     gamma: Any
     beta: Any
     _trained: bool  # whether the last forward took the batch's statistics
-    _mean: np.ndarray  # what it subtracted
-    _var: np.ndarray  # the variance that it divided by
+    _mean: np.ndarray  # what it subtracted from each part (parts, D)
+    _var: np.ndarray  # the variances that it divided them by
+    _slices: list[slice]  # where the parts lie
     _kept: tuple[np.ndarray, ...] | None = None  # (x, saved, shortcut) of pixels (M, C)
     _shape: tuple[int, ...] | None = None  # of the last input
     _joined: bool = False  # whether it came with a shortcut
@@ -66,12 +71,16 @@ class BatchNormalization(Layer):
         *,
         num_features: int | None = None,
         activation: str | None = None,
+        negative_slope: float = 0.01,
+        parts: int = 1,
         dtype: DTypeLike | None = None,
     ) -> None:
         if activation not in KINDS:
             known = ", ".join(repr(name) for name in KINDS)
             raise ValueError(f"activation is {activation!r}; expected one of {known}.")
         self.activation = activation
+        self.negative_slope = check_number(negative_slope, "negative_slope")
+        self.parts = check_size(parts, "parts")
         self.momentum = check_number(momentum, "momentum", high=1.0)
         self.epsilon = check_number(epsilon, "epsilon", open_low=True)
         self.dtype = resolve_dtype(dtype)
@@ -95,9 +104,11 @@ class BatchNormalization(Layer):
         gamma, beta, running_mean, running_var = self._arrays(x.shape)
         mean, var = self._statistics(running_mean, running_var)
         out, self.x_normalized = np.empty_like(x), np.empty_like(x)
-        ops.batchnorm_forward(
-            self._trained, x, gamma, beta, self.epsilon, mean, var, out, self.x_normalized
-        )
+        for p, own in enumerate(self._parts(len(x), len(x))):
+            ops.batchnorm_forward(
+                self._trained, x[own], gamma, beta, self.epsilon, mean[p], var[p], out[own],
+                self.x_normalized[own],
+            )  # fmt: skip
         self._shape, self._kept, self._joined = x.shape, None, False
         self._move(running_mean, running_var)
         return out
@@ -112,9 +123,11 @@ class BatchNormalization(Layer):
                 raise ValueError(f"{self} got x of shape {shape} and a shortcut of shape {other}.")
         mean, var = self._statistics(running_mean, running_var)
         out, kind = np.empty_like(pixels), KINDS[self.activation]
-        ops.batchnorm_images_forward(
-            self._trained, kind, SLOPE, pixels, extra, gamma, beta, self.epsilon, mean, var, out
-        )
+        for p, own in enumerate(self._parts(shape[0], len(pixels))):
+            ops.batchnorm_images_forward(
+                self._trained, kind, self.negative_slope, pixels[own], extra[own], gamma, beta,
+                self.epsilon, mean[p], var[p], out[own],
+            )  # fmt: skip
         # where the derivative is found from x, which is kept anyway
         of_input = kind in (kinds.NONE, kinds.GELU) or (kind == kinds.RELU and shortcut is None)
         self._kept = pixels, pixels if of_input else out, extra if kind == kinds.GELU else extra[:0]
@@ -137,11 +150,13 @@ class BatchNormalization(Layer):
         dout = as_real(dout, self.dtype, "dout")
         self._check_dout(dout.shape)
         dx = np.empty_like(dout)
-        self.dgamma, self.dbeta = np.empty_like(self.gamma), np.empty_like(self.beta)
-        ops.batchnorm_backward(
-            self._trained, normalized, self.gamma, self._var, self.epsilon, dout, dx, self.dgamma,
-            self.dbeta,
-        )  # fmt: skip
+        dgamma, dbeta = np.empty_like(self._var), np.empty_like(self._var)
+        for p, own in enumerate(self._slices):
+            ops.batchnorm_backward(
+                self._trained, normalized[own], self.gamma, self._var[p], self.epsilon, dout[own],
+                dx[own], dgamma[p], dbeta[p],
+            )  # fmt: skip
+        self._add_up(dgamma, dbeta)
         return dx
 
     def _backward_pixels(
@@ -158,28 +173,46 @@ class BatchNormalization(Layer):
         dx = np.empty_like(x)
         # without an activation the shortcut's gradient is dout itself
         dextra = np.empty_like(x) if self._joined and kind != kinds.NONE else x[:0]
-        self.dgamma, self.dbeta = np.empty_like(self.gamma), np.empty_like(self.beta)
-        ops.batchnorm_images_backward(
-            self._trained, kind, SLOPE, x, saved, shortcut, self.gamma, self.beta, self._mean,
-            self._var, self.epsilon, d, second, dx, dextra, self.dgamma, self.dbeta,
-        )  # fmt: skip
+        dgamma, dbeta = np.empty_like(self._var), np.empty_like(self._var)
+        for p, own in enumerate(self._slices):
+            ops.batchnorm_images_backward(
+                self._trained, kind, self.negative_slope, x[own], saved[own], shortcut[own],
+                self.gamma, self.beta, self._mean[p], self._var[p], self.epsilon, d[own],
+                second[own], dx[own], dextra[own], dgamma[p], dbeta[p],
+            )  # fmt: skip
+        self._add_up(dgamma, dbeta)
         if not self._joined:
             return from_pixels(dx, shape)
         return from_pixels(dx, shape), from_pixels(dextra if len(dextra) else d, shape)
 
     def _statistics(self, *running: np.ndarray) -> tuple[np.ndarray, ...]:
-        """mean and var: in training arrays for the batch's, in evaluation the running ones."""
+        """mean and var (parts, D): arrays for the batch's in training, else the running ones."""
         self._trained = bool(self.training)
-        found = tuple(np.empty_like(r) for r in running) if self._trained else running
+        found = tuple(r[None] for r in running)
+        if self._trained:
+            found = tuple(np.empty((self.parts, r.size), r.dtype) for r in running)
         self._mean, self._var = found
         return found
+
+    def _parts(self, rows: int, length: int) -> list[slice]:
+        """Where the parts of a batch lie in arrays of this length."""
+        parts = len(self._mean)
+        if rows % parts:
+            raise ValueError(f"{self} got {rows} rows; expected a multiple of {parts}.")
+        self._slices = [slice(p * length // parts, (p + 1) * length // parts) for p in range(parts)]
+        return self._slices
+
+    def _add_up(self, dgamma: np.ndarray, dbeta: np.ndarray) -> None:
+        """The parts' gradients as the parameters'."""
+        self.dgamma, self.dbeta = dgamma.sum(axis=0), dbeta.sum(axis=0)
 
     def _move(self, mean: np.ndarray, var: np.ndarray) -> None:
         """The running statistics towards the batch's, into new arrays."""
         if self._trained:
             keep, rest = self.dtype.type(self.momentum), self.dtype.type(1 - self.momentum)
-            self.running_mean = keep * mean + rest * self._mean
-            self.running_var = keep * var + rest * self._var
+            for own_mean, own_var in zip(self._mean, self._var, strict=True):
+                mean, var = keep * mean + rest * own_mean, keep * var + rest * own_var
+            self.running_mean, self.running_var = mean, var
 
     def _check_dout(self, shape: tuple[int, ...]) -> None:
         if shape != self._shape:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..validation import check_size
 from .base import Layer, required
 from .layout import channels_first, in_order_of, is_channels_last
 
@@ -70,27 +71,67 @@ class Concat(Layer):
 class Flatten(Layer):
     """(N, ...) as (N, all the rest), with images (N, C, H, W) in that order, as PyTorch's.
 
+    With ``channels_last`` images are in the order h, w, c, that of their memory: nothing is copied.
+
     >>> import numpy as np, fastdl
     >>> fastdl.Flatten().forward(np.ones((5, 3, 2, 2))).shape
     (5, 12)
     """
 
-    def __init__(self) -> None:
+    config_names = ("channels_last",)
+
+    def __init__(self, *, channels_last: bool = False) -> None:
+        self.channels_last = bool(channels_last)
         self._shape: tuple[int, ...] = ()
-        self._channels_last = False
+        self._in_memory = False
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x in two dimensions; only images in channels-last memory are copied."""
+        self._shape = x.shape
+        if self.channels_last and x.ndim == 4:
+            return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(len(x), -1)
         # measured: NumPy's copy of them on one thread is as fast as PyTorch's on two, up to 2 MB
-        self._shape, self._channels_last = x.shape, is_channels_last(x)
+        self._in_memory = is_channels_last(x)
         return x.reshape(len(x), -1)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """dout in x's shape, and in channels-last memory if x was."""
+        if self.channels_last and len(self._shape) == 4:
+            N, C, H, W = self._shape
+            return channels_first(np.reshape(dout, (N, H, W, C)))
         dx = dout.reshape(self._shape)
-        if self._channels_last:
+        if self._in_memory:
             return channels_first(np.ascontiguousarray(dx.transpose(0, 2, 3, 1)))
         return dx
+
+
+class Unflatten(Layer):
+    """Rows (N, H W C) as images (N, C, H, W), whose memory the rows are: order h, w, c.
+
+    The inverse of ``Flatten(channels_last=True)``, without a copy. Raises ValueError for rows of
+    another length.
+
+    >>> import numpy as np, fastdl
+    >>> fastdl.Unflatten(3, 2, 4).forward(np.ones((5, 24))).shape
+    (5, 3, 2, 4)
+    """
+
+    config_names = ("channels", "height", "width")
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        self.channels = check_size(channels, "channels")
+        self.height, self.width = check_size(height, "height"), check_size(width, "width")
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Images of rows x (N, H W C)."""
+        columns = self.channels * self.height * self.width
+        if np.ndim(x) != 2 or x.shape[1] != columns:
+            raise ValueError(f"{self} got x of shape {np.shape(x)}; expected (N, {columns}).")
+        return channels_first(x.reshape(len(x), self.height, self.width, self.channels))
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """The rows of dout's images (N, C, H, W)."""
+        return np.ascontiguousarray(dout.transpose(0, 2, 3, 1)).reshape(len(dout), -1)
 
 
 class Reshape(Layer):

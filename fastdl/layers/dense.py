@@ -71,14 +71,24 @@ class Dense(Layer):
         """Sets dW and db only."""
         self._backward(dout, 0)
 
+    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
+        """dx only."""
+        dout = self._checked(dout)
+        dx = np.empty_like(required(self.x, self))
+        none = np.empty((0, 0), self.dtype)
+        ops.dense_backward(dx[:0], self.W, dout, dx, none, none.reshape(-1))
+        return dx
+
+    def _checked(self, dout: ArrayLike) -> np.ndarray:
+        dout = as_real(dout, self.dtype, "dout")
+        expected = len(required(self.x, self)), self.output_dim
+        if dout.shape != expected:
+            raise ValueError(f"{self} got dout of shape {dout.shape}; expected {expected}.")
+        return dout
+
     def _backward(self, dout: ArrayLike, rows: int) -> np.ndarray:
         """Parameter gradients, and dx of all rows or of none."""
-        x = required(self.x, self)
-        dout = as_real(dout, self.dtype, "dout")
-        if dout.shape != (len(x), self.output_dim):
-            raise ValueError(
-                f"{self} got dout of shape {dout.shape}; expected {(len(x), self.output_dim)}."
-            )
+        x, dout = required(self.x, self), self._checked(dout)
         dx = np.empty_like(x[:rows])
         self.dW = np.empty_like(self.W)
         self.db = np.empty_like(self.b)

@@ -9,8 +9,9 @@ def dense_forward(x, W, b, out):  # type: ignore[no-untyped-def]
 
 
 def dense_backward(x, W, dout, dx, dW, db):  # type: ignore[no-untyped-def]
-    """dx = dout W^T (left out where dx has no rows), dW = x^T dout, db = sum of dout's rows."""
+    """dx = dout W^T, dW = x^T dout, db = sum of dout's rows; dx, dW without rows are left out."""
     if len(dx):
         dx[...] = dout @ W.T
-    dW[...] = x.T @ dout
-    db[...] = dout.sum(axis=0)
+    if len(dW):
+        dW[...] = x.T @ dout
+        db[...] = dout.sum(axis=0)

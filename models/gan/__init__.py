@@ -1,5 +1,6 @@
 """Generators of images, each beside its paper's name."""
 
 from .base import GAN
+from .dcgan import DCGAN
 
-__all__ = ["GAN"]
+__all__ = ["DCGAN", "GAN"]
