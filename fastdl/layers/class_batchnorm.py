@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..kernels import activation as kinds
-from ..validation import check_size
+from ..validation import as_real, check_size
 from .base import ops, required
 from .batchnorm import BatchNormalization
 from .classes import class_rows, sums_by_class
@@ -66,7 +66,8 @@ class ConditionalBatchNormalization(BatchNormalization):
                 f"{self} got x of shape {shape}; expected (N, {self.num_features}, H, W)."
             )
         chosen = class_rows(self, classes, shape[0], self.classes)
-        running = required(self.running_mean, self), required(self.running_var, self)
+        held = {"running_mean": self.running_mean, "running_var": self.running_var}
+        running = [as_real(values, self.dtype, name) for name, values in held.items()]
         mean, var = self._statistics(*running)
         plain, out = np.empty_like(pixels), np.empty_like(pixels)
         one, zero = np.ones_like(running[0]), np.zeros_like(running[0])
