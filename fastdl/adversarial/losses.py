@@ -193,7 +193,8 @@ def _gradient(d: np.ndarray, of: ArrayLike) -> np.ndarray:
 
 
 def _softplus(x: np.ndarray) -> np.ndarray:
-    return np.logaddexp(0.0, x)
+    found: np.ndarray = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return found
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

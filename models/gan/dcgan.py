@@ -94,7 +94,7 @@ class DCGAN(GAN):
         for i, outputs in enumerate(widths):
             normal = self.normalization == "batch" and i > 0
             convolution: Layer = parts.convolution(Conv2D, inputs, outputs, bias=not normal)
-            layers.append(SpectralNormalization(convolution) if spectral else convolution)
+            layers.append(parts.spectral(convolution) if spectral else convolution)
             layers.append(parts.normal(outputs) if normal else LeakyReLU(_SLOPE))
             inputs = outputs
         if self.minibatch_stddev:
@@ -102,7 +102,7 @@ class DCGAN(GAN):
             inputs += 1
         head = parts.head(inputs * last * last)
         return Sequential(
-            *layers, Flatten(channels_last=True), SpectralNormalization(head) if spectral else head
+            *layers, Flatten(channels_last=True), parts.spectral(head) if spectral else head
         )
 
     def rows(self, x: Any, classes: ArrayLike | None) -> Any:
@@ -154,6 +154,10 @@ class _Parts:
     def convolution(self, kind: Any, inputs: int, outputs: int, *, bias: bool) -> Any:
         """One that halves the size of maps, or doubles it."""
         return kind(inputs, outputs, 4, 2, 1, bias=bias, **self.usual)
+
+    def spectral(self, layer: Layer) -> SpectralNormalization:
+        """The layer with its weights divided by their largest singular value."""
+        return SpectralNormalization(layer, rng=self.rng)
 
     def normal(self, channels: int) -> BatchNormalization:
         """Batch normalization and LeakyReLU."""
