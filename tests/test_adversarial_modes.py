@@ -10,9 +10,7 @@ from fastdl.metrics.generated import mode_counts
 
 
 def test_centres():
-    np.testing.assert_allclose(
-        ring_centres(4, 3.0), [[3, 0], [0, 3], [-3, 0], [0, -3]], atol=1e-12
-    )
+    np.testing.assert_allclose(ring_centres(4, 3.0), [[3, 0], [0, 3], [-3, 0], [0, -3]], atol=1e-12)
     np.testing.assert_allclose(
         grid_centres(2, 4.0), [[-2, -2], [2, -2], [-2, 2], [2, 2]], atol=1e-12
     )
