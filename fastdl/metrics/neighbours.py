@@ -39,6 +39,7 @@ def nearest(query: ArrayLike, reference: ArrayLike, k: int = 1) -> tuple[Floats,
 
 
 def nearest_rows(query: Floats, reference: Floats, k: int) -> tuple[Floats, np.ndarray]:
+    """``nearest`` of rows that are checked."""
     centre = reference.mean(axis=0)
     moved = reference - centre
     norms = np.einsum("ij,ij->i", moved, moved)
