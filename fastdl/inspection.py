@@ -13,8 +13,9 @@ from .data.description import width
 from .features import FeatureSpec
 from .files import check_version
 from .forecasting.trained import TrainedForecaster, is_forecast_run
+from .generation.trained import is_gan_run, load_gan
 from .network import Network
-from .scoring import METRICS, MODEL, load_model
+from .scoring import ENCODER, METRICS, MODEL, load_model
 from .vision.trained import is_image_run, load_trained
 
 CHECKPOINTS = "checkpoints"
@@ -64,6 +65,19 @@ def page_results(found: dict[str, Any]) -> dict[str, Any]:
     return {"columns": found["columns"], **found["results"]}
 
 
+def kind_of_run(folder: Path) -> tuple[str, str] | None:
+    """What a run folder is of, "ctr", "images", "series" or "gan", and in words; None: unknown."""
+    if is_gan_run(folder):
+        return "gan", "a GAN (`fastdl train-gan`)"
+    if is_image_run(folder):
+        return "images", "an image classifier (`fastdl train-image`)"
+    if is_forecast_run(folder):
+        return "series", "a forecaster (`fastdl forecast`)"
+    if (folder / ENCODER).is_file():
+        return "ctr", "a click-through-rate model (`fastdl train`)"
+    return None
+
+
 def _require_run(folder: Path) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train` makes one.")
@@ -109,6 +123,8 @@ def _results(path: Path) -> dict[str, Any]:
 
 def _trained(folder: Path) -> tuple[dict[str, Any], list[list[str]]]:
     """The finished model, and its columns; images and series have none."""
+    if is_gan_run(folder):
+        return _model(load_gan(folder).gan), []
     if is_image_run(folder):
         return _model(load_trained(folder).network), []
     if is_forecast_run(folder):

@@ -17,7 +17,11 @@ SHOWN = (
 )
 HISTORY = (
     ("loss", "loss", 5), ("val_loss", "validation loss", 5), ("val_accuracy", "accuracy", 4),
-    ("val_auc", "AUC", 4), ("lr", "learning rate", 6), ("seconds", "seconds", 2),
+    ("val_auc", "AUC", 4), ("loss_d", "discriminator", 4), ("loss_g", "generator", 4),
+    ("real", "D(real)", 3), ("fake", "D(generated)", 3), ("frechet", "Fréchet distance", 2),
+    ("kernel", "kernel distance", 4), ("precision", "precision", 3), ("recall", "recall", 3),
+    ("coverage", "coverage", 3), ("recognised", "recognised", 3), ("diversity", "diversity", 3),
+    ("lr", "learning rate", 6), ("seconds", "seconds", 2),
 )  # fmt: skip
 
 
