@@ -69,20 +69,28 @@ def split_parts(
     seed: int, known: dict[str, Any],
 ) -> GANParts:  # fmt: skip
     """Both parts of a set of images; ``own_test`` are others that are held out in place of some."""
+    parts = whole_parts(data, classes=classes, size=size, fit=fit, known=known)
+    if own_test is None:
+        parts.train, parts.held = split_images(parts.train, (1 - HELD_OUT, HELD_OUT), seed)
+    else:
+        parts.held = own_test
+    return parts
+
+
+def whole_parts(
+    data: ImageSet, *, classes: str, size: int | None, fit: str,
+    known: dict[str, Any] | None = None,
+) -> GANParts:  # fmt: skip
+    """All images of a set as those that train; none is held out."""
     labelled = len(data.classes) > 1 and bool((data.labels >= 0).all())
     by_class = classes == "auto" and labelled
-    pixels = reachable_size(size, data.image_shape)
+    pixels, shape = reachable_size(size, data.image_shape), data.image_shape
     if not labelled:
         data = ImageSet(data.source, data.rows, np.zeros(len(data), np.int64), _ONE, data.skipped)
     _check_enough(data, data.classes if by_class else ())
-    if own_test is None:
-        train, held = split_images(data, (1 - HELD_OUT, HELD_OUT), seed)
-    else:
-        train, held = data, own_test
-    shape = data.image_shape
     channels = 1 if shape is not None and shape[0] == 1 else 3
-    return GANParts(train, held, pixels, channels, data.classes if by_class else (), labelled,
-                     fit, data.skipped.entries(), known)  # fmt: skip
+    return GANParts(data, data[:0], pixels, channels, data.classes if by_class else (), labelled,
+                    fit, data.skipped.entries(), known or {})  # fmt: skip
 
 
 def check_different(stream: ImageStream) -> None:
@@ -107,13 +115,13 @@ def _blocks(stream: ImageStream) -> Iterator[np.ndarray]:
 
 
 def _data_of(job: GANJob) -> tuple[ImageSet, ImageSet | None]:
-    if job.data is not None and job.label_column is None and not _has_classes(Path(job.data)):
+    if job.data is not None and job.label_column is None and not has_classes(Path(job.data)):
         images = find_images(job.data, path_column=job.path_column, on_error=job.on_error)
         return images, None
     return data_of(job, usual_size=USUAL_SIZE)
 
 
-def _has_classes(place: Path) -> bool:
+def has_classes(place: Path) -> bool:
     """Whether a place may tell classes: all but a folder that has images and no folders."""
     if not place.is_dir():
         return True

@@ -68,9 +68,8 @@ def draw_distance(ax: Axes, results: Results, name: str, title: str) -> None:
     ax.plot(*found, "o-", color=BLUE, linewidth=1.8, markersize=4,
             label=f"generated, least {found[1][best]:.3g} after epoch {found[0][best]:g}")  # fmt: skip
     if floor is not None:
-        ax.axhline(
-            floor, color=GREY, linestyle=":", linewidth=1.4, label=f"real images {floor:.3g}"
-        )
+        text = f"real images {floor:.3g}"
+        ax.axhline(floor, color=GREY, linestyle=":", linewidth=1.4, label=text)
     if found[1].min() > 0 and found[1].max() > 20 * found[1].min():
         ax.set_yscale("log")
     else:

@@ -158,8 +158,11 @@ def nearest(results: Results, folder: Folder) -> Markup:
             f"{own['among']:,} of {own['of']:,}" if own["among"] < own["of"] else f"{own['of']:,}"
         )
         picture = image(own["files"][0], folder, "Images and their neighbours", "sheet")
-        figures.append(figure([picture], f"left a generated image, right of it the nearest of {among} "
-                              "training images, pixel by pixel"))  # fmt: skip
+        told = (
+            f"left a generated image, right of it the nearest of {among} training images, pixel by "
+            "pixel"
+        )
+        figures.append(figure([picture], told))
     rows = _quantiles(results.get("test") or {})
     about = (
         "A generator that has learned images by heart would make some that are nearer to training "

@@ -54,9 +54,9 @@ def write_page(
     where it is "gan", what that of ``fastdl train-gan`` holds, with pictures as above.
 
     Names and values from logs are escaped, and long ones and long tables are cut, so that the
-    file stays below 1.5 MB, with a GAN's pictures mostly below 4 MB. Raises TypeError for results that are not a mapping, ValueError for a
-    path that does not end in .html or whose folder is missing, for results with nothing to show,
-    and for a key with content of another form.
+    file stays below 1.5 MB, with a GAN's pictures mostly below 4 MB. Raises TypeError for results
+    that are not a mapping, ValueError for a path that does not end in .html or whose folder is
+    missing, for results with nothing to show, and for a key with content of another form.
 
     >>> import tempfile
     >>> from fastdl.metrics import evaluate
