@@ -65,8 +65,8 @@ def draw_distance(ax: Axes, results: Results, name: str, title: str) -> None:
         note(ax, "Nothing was judged.")
         return
     best = int(np.argmin(found[1]))
-    ax.plot(*found, "o-", color=BLUE, linewidth=1.8, markersize=4,
-            label=f"generated, least {found[1][best]:.3g} after epoch {found[0][best]:g}")  # fmt: skip
+    text = f"generated, least {found[1][best]:.3g} after epoch {found[0][best]:g}"
+    ax.plot(*found, "o-", color=BLUE, linewidth=1.8, markersize=4, label=text)
     if floor is not None:
         text = f"real images {floor:.3g}"
         ax.axhline(floor, color=GREY, linestyle=":", linewidth=1.4, label=text)
