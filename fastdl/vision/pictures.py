@@ -44,13 +44,16 @@ def write_image(path: Path, image: Image, **options: Any) -> None:
     """An image of Pillow's as a file, atomically; ``options`` are those of its ``save``."""
     written = io.BytesIO()
     image.save(written, **options)
-    write_atomically(
-        path, lambda temporary: _write_bytes(temporary, written.getvalue()), durable=False
-    )
+    write_bytes(path, written.getvalue())
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def write_bytes(path: Path, content: bytes) -> None:
+    """A picture's bytes as a file, atomically."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_atomically(path, write, durable=False)
 
 
 def sheet(
