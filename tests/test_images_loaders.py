@@ -205,6 +205,19 @@ def test_an_ad_follows_from_seed_and_number_alone():
     assert set(generate_ads(200).counts().values()).isdisjoint({0})
 
 
+def test_ads_of_some_layouts():
+    wanted = ["top", "centre"]
+    ads = generate_ads(60, size=32, seed=3, difficulty=0, layouts=wanted, labels="layout")
+    assert ads.classes == ("top", "centre")
+    assert set(ads.labels) == {0, 1}
+    tall = {"top": (0.02, 0.6), "centre": (0.17, 0.79)}
+    for layout, (first, last) in tall.items():  # the product covers the middle of its box
+        own = generate_ads(80, size=64, seed=5, difficulty=0, layouts=[layout], labels="layout")
+        varied = own.load(channels=1).std(axis=0)[0, :, 24:40].mean(axis=1)
+        middle = int(64 * (first + last) / 2)
+        assert varied[middle - 8 : middle + 8].min() > 40, (layout, varied)
+
+
 def test_ads_become_harder():
     """Products told apart by kernel ridge regression on grey pixels; chance is 0.1."""
     accuracy = []
@@ -222,8 +235,12 @@ def test_ads_become_harder():
 
 
 @pytest.mark.parametrize(
-    "options", [{"rows": 0}, {"size": 8}, {"difficulty": 2}, {"labels": "x"}, {"seed": -1}]
-)
+    "options",
+    [
+        {"rows": 0}, {"size": 8}, {"difficulty": 2}, {"labels": "x"}, {"seed": -1},
+        {"layouts": ["middle"]}, {"layouts": []}, {"layouts": "centre"},
+    ],
+)  # fmt: skip
 def test_ads_that_cannot_be_drawn(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         generate_ads(**{"rows": 5, **options})

@@ -118,6 +118,8 @@ class Step:
         )
         self.g, self.d = self.G, self.D
         if how == "compile":
+            # the discriminator is compiled for each of its three uses, which takes several tries
+            torch._dynamo.config.recompile_limit = 64
             self.g, self.d = torch.compile(self.G), torch.compile(self.D)
 
     def __call__(self, x: Any, z: Any, classes: Any = None) -> tuple[float, float]:
