@@ -15,7 +15,7 @@ from .files import check_version
 from .forecasting.trained import TrainedForecaster, is_forecast_run
 from .generation.trained import is_gan_run, load_gan
 from .network import Network
-from .scoring import ENCODER, METRICS, MODEL, load_model
+from .scoring import METRICS, MODEL, load_model
 from .vision.trained import is_image_run, load_trained
 
 CHECKPOINTS = "checkpoints"
@@ -63,19 +63,6 @@ def page_results(found: dict[str, Any]) -> dict[str, Any]:
     if not found["results"]:
         raise ValueError(f"The run has no usable {METRICS}, which the page is made from.")
     return {"columns": found["columns"], **found["results"]}
-
-
-def kind_of_run(folder: Path) -> tuple[str, str] | None:
-    """What a run folder is of, "ctr", "images", "series" or "gan", and in words; None: unknown."""
-    if is_gan_run(folder):
-        return "gan", "a GAN (`fastdl train-gan`)"
-    if is_image_run(folder):
-        return "images", "an image classifier (`fastdl train-image`)"
-    if is_forecast_run(folder):
-        return "series", "a forecaster (`fastdl forecast`)"
-    if (folder / ENCODER).is_file():
-        return "ctr", "a click-through-rate model (`fastdl train`)"
-    return None
 
 
 def _require_run(folder: Path) -> None:

@@ -330,14 +330,17 @@ def test_what_cannot_be_generated_is_told(trained, tmp_path, capsys):
     other = tmp_path / "other"
     other.mkdir()
     assert "it has no model.safetensors" in said("--model", other)
-    for name, kind in (
-        ("images.json", "an image classifier (`fastdl train-image`)"),
-        ("series.json", "a forecaster"),
-        ("encoder.json", "a click-through-rate"),
-    ):
+    kinds = {
+        "images.json": "images that are classified; `fastdl predict-image`",
+        "series.json": "series; `fastdl predict-series`", "encoder.json": "a log; `fastdl predict`",
+    }  # fmt: skip
+    for name, told in kinds.items():
         (other / name).write_text("{}")
-        assert f"is the run of {kind}" in said("--model", other)
+        assert f"is a run on {told} is for those" in said("--model", other)
         (other / name).unlink()
+    for command in ("predict", "predict-image", "predict-series"):
+        assert run(command, "--model", trained, "--data", "x.csv", "--out", "y.csv") == 2
+        assert "is a run on images that a GAN makes; `fastdl generate`" in capsys.readouterr().err
     shutil.copytree(trained, tmp_path / "copied")
     shutil.copy(trained / "features.safetensors", tmp_path / "copied" / "model.safetensors")
     assert "copied" in said("--model", tmp_path / "copied")

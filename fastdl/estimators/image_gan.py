@@ -157,8 +157,8 @@ class AdImageGAN(HoldsModel):
         """
         self._check_fitted()
         trained = self._trained()
-        ends = [np.asarray(end, self.model_.dtype) for end in (a, b)]
-        for name, end in zip("ab", ends, strict=True):
+        first, last = (np.asarray(end, self.model_.dtype) for end in (a, b))
+        for name, end in (("a", first), ("b", last)):
             if end.shape != (self.model_.latent,):
                 raise ValueError(
                     f"{name} has shape {end.shape}; expected ({self.model_.latent},), such as a row"
@@ -167,7 +167,7 @@ class AdImageGAN(HoldsModel):
         if class_name is None and len(self.classes_):
             class_name = self.classes_[0]
         own = check_size(steps, "steps")
-        return self._shaped(trained.interpolate(*ends, own, self._name(class_name)))
+        return self._shaped(trained.interpolate(first, last, own, self._name(class_name)))
 
     def judge(
         self, X: Any, y: Any = None, *, count: int = 2000, random_state: Any = 0
@@ -184,9 +184,10 @@ class AdImageGAN(HoldsModel):
         from .image_samples import labelled_or_not
 
         self._check_fitted()
-        if getattr(self, "images_", None) is None:
+        images = getattr(self, "images_", None)
+        if images is None:
             raise ValueError("A loaded GAN has no images that it learned from; fit it to judge it.")
-        parts = whole_parts(self.images_, classes=self.classes, size=self.kind_.size,
+        parts = whole_parts(images, classes=self.classes, size=self.kind_.size,
                             fit=self.resize)  # fmt: skip
         parts.held = labelled_or_not(X, y)[0]
         if not hasattr(self, "features_"):

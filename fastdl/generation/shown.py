@@ -137,8 +137,8 @@ def nearest_rows(samples: Pixels, stream: ImageStream, k: int) -> NDArray[np.int
         np.linspace(0, stream.rows - 1, min(stream.rows, _NEAREST_MOST)).astype(np.int64)
     )
     query = samples.reshape(len(samples), -1).astype(np.float64)
-    distances = np.empty((len(samples), 0))
-    places = np.empty((len(samples), 0), np.int64)
+    distances: NDArray[Any] = np.empty((len(samples), 0))
+    places: NDArray[Any] = np.empty((len(samples), 0), np.int64)
     for own in _pieces(rows, 8 * rows_at_once(query.shape[1])):
         pixels = stream.store.pixels(own).transpose(0, 2, 3, 1).reshape(len(own), -1)
         found, at = nearest(query, pixels.astype(np.float64), min(k, len(own)))

@@ -17,11 +17,11 @@ from ..files import FORMAT_VERSION, check_version, write_json
 from ..memory import rows_at_once
 from ..models.gan import GAN
 from ..models.gan.base import spherical
+from ..runs import GENERATION, require_kind
 from ..scoring import MODEL
 from ..special import normal_cdf, normal_quantile
 from ..validation import check_number, check_size
 
-GENERATION = "generation.json"
 Pixels = NDArray[np.uint8]
 
 
@@ -176,17 +176,10 @@ def load_gan(folder: str | os.PathLike[str]) -> TrainedGAN:
     Raises FileNotFoundError where files are missing, ValueError for a folder of another kind of
     run, and for files that are damaged or do not belong together.
     """
-    from ..inspection import kind_of_run
-
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train-gan` makes one.")
-    kind = kind_of_run(folder)
-    if kind is not None and kind[0] != "gan":
-        raise ValueError(
-            f"{folder} is the run of {kind[1]}, which makes no images; expected one of "
-            "`fastdl train-gan`."
-        )
+    require_kind(folder, GENERATION)
     for name in (MODEL, GENERATION):
         if not (folder / name).is_file():
             raise FileNotFoundError(
