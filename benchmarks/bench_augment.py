@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastdl.adversarial.augment import DifferentiableAugmentation
 from fastdl.data.images import Augmentation
 from fastdl.data.images.draws import draw
 from fastdl.data.images.statistics import grey_weights
@@ -25,9 +26,9 @@ CHANGES = {
 N = 128
 
 
-def side(name: str, which: str) -> Any:
+def side(name: str, which: str, file: str = "augment") -> Any:
     folder = "fastdl.kernels." + ("reference." if which == "NumPy" else "")
-    return getattr(importlib.import_module(f"{folder}augment"), name)
+    return getattr(importlib.import_module(f"{folder}{file}"), name)
 
 
 @pytest.mark.parametrize("which", ["kernel", "NumPy"])
@@ -60,3 +61,17 @@ def test_mix_rows(benchmark: Any, which: str) -> None:
     np.testing.assert_allclose(*results, atol=1e-5)
     benchmark.group = "mix_rows"
     benchmark(side("mix_rows", which), *given, results[0])
+
+
+@pytest.mark.parametrize("which", ["kernel", "NumPy"])
+@pytest.mark.parametrize("name", ["augment_forward", "augment_backward"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_differentiable(benchmark: Any, shape: tuple[int, int, int], name: str, which: str) -> None:
+    x = R.standard_normal((N, *shape)).astype(np.float32)
+    draws = DifferentiableAugmentation.preset("photographs").draw(R, N, *shape[:2])
+    results = [np.empty_like(x) for _ in range(2)]
+    for function, out in zip(("kernel", "NumPy"), results, strict=True):
+        side(name, function, "augment_differentiable")(x, *draws, out)
+    np.testing.assert_allclose(*results, atol=1e-4)
+    benchmark.group = f"differentiable {name} {shape}"
+    benchmark(side(name, which, "augment_differentiable"), x, *draws, results[0])

@@ -98,7 +98,6 @@ def _train_series(dtype: Any) -> None:
 def _train_gans(dtype: Any) -> None:
     from .data.images import ImageSet, generate_ads
     from .estimators import AdImageGAN
-    from .generation.recipe import augmentations
 
     ads = generate_ads(160, 32)
     grey = ImageSet.from_arrays(ads.load(None, 28, 1).transpose(0, 2, 3, 1))
@@ -106,7 +105,7 @@ def _train_gans(dtype: Any) -> None:
     own = (
         (ads, {"classes": "auto"}),
         (ads, {"normalization": "spectral", "minibatch_stddev": True, "classes": "none"}),
-        (grey, {"normalization": "none", "width": 8, "augment": augmentations()[-1]}),
+        (grey, {"normalization": "none", "width": 8, "augment": "photographs"}),
         (ads, {"size": 64, "width": 8, "loss": "wasserstein"}),
     )
     for images, options in own:

@@ -65,8 +65,8 @@ def train_gan(
         bool, _text("The discriminator sees how much images differ.")
     ] = False,
     augment: Annotated[
-        str, _text("Changes that the discriminator sees images with, for few images; see "
-                   "fastdl.adversarial.augment.")
+        str, _text("Changes that the discriminator sees images with, for few of them: light, "
+                   "standard or photographs, which are mirrored too.")
     ] = "none",
     average: Annotated[
         float | None, _text("What the average of the generator's weights keeps at a step; 0: no "

@@ -16,7 +16,6 @@ from .trained import TrainedGAN, draw
 
 FEATURES = "features.safetensors"
 FEATURE_EPOCHS = 12
-_MOST = 60_000  # training images that are looked through for the nearest ones
 
 
 def feature_network(
@@ -33,7 +32,7 @@ def feature_network(
     if not parts.labelled:
         images = ImageSet(images.source, images.rows, np.full(len(images), -1, np.int64), ())
     found = FeatureNetwork.fit(
-        images, size=parts.size, channels=parts.channels, epochs=epochs, rng=rng, verbose=verbose
+        images, parts.size, parts.channels, epochs=epochs, rng=rng, fit=parts.fit, verbose=verbose
     )
     if path is not None:
         found.save(path)
@@ -44,7 +43,7 @@ def make_judge(
     parts: GANParts, features: FeatureNetwork, trained: TrainedGAN, count: int, seed: int
 ) -> Callable[[], dict[str, Any]]:
     """What judges ``count`` images of always the same z."""
-    judge = Judge(features, parts.held, parts.train, count=count)
+    judge = Judge(features, parts.held, parts.train, count=count, fit=parts.fit)
 
     def found() -> dict[str, Any]:
         rng = np.random.default_rng([seed, 3])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adversarial.watch import Watch
+from ..adversarial.watch import GOOD, Watch
 from ..callbacks import Callback, Checkpoint, ProgressBar
 from ..checkpoint import load_arrays
 from ..files import read_arrays
@@ -25,7 +25,6 @@ from .sources import GANParts, read_gan_parts
 from .trained import draw
 from .training import Training, begin
 
-GOOD = "good.safetensors"
 _CHECKPOINT_SECONDS = 120.0
 _WATCHED = 256  # images that collapse is told by
 
@@ -81,7 +80,8 @@ def _judging(
     rng = np.random.default_rng([job.seed, 2])
     features = feature_network(parts, rng, folder / FEATURES)
     if verbose:
-        print(f"The judge's network knows {features.accuracy:.1%} of held-out images' classes.")
+        what = "classes" if features.kind == "classes" else "quarter turns"
+        print(f"The judge's network tells {features.accuracy:.1%} of held-out images' {what}.")
     judge = make_judge(parts, features, training.trained, job.judge, job.seed)
     return [Judging(judge, job.judge_every)]
 
@@ -97,10 +97,15 @@ def _watch(job: GANJob, folder: Path, training: Training, parts: GANParts) -> Wa
     trained = training.trained
     rng = np.random.default_rng([job.seed, 5])
     some = np.sort(rng.permutation(len(parts.train))[:_WATCHED])
-    real = next(parts.stream(parts.train[some]).blocks()).x
+    chosen = parts.train[some]
+    real = np.concatenate([rows.x for rows in parts.stream(chosen).blocks()])
     z = draw(trained.gan, len(real), rng)
     classes = trained.classes_of(len(z))
-    return Watch(real, lambda: trained.gan.generate(z, classes), patience=job.patience, stop=True)
+    known = None if classes is None else chosen.labels
+    return Watch(
+        real, lambda: trained.gan.generate(z, classes), patience=job.patience, stop=True,
+        real_classes=known, classes=classes,
+    )  # fmt: skip
 
 
 def _settle(

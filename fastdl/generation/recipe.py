@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..adversarial import GANTrainer
+from ..adversarial.augment import PRESETS, as_differentiable
 from ..adversarial.losses import BY_NAME
 from ..models.gan import DCGAN
 from ..models.gan.dcgan import NORMALIZATIONS, SIZES
@@ -46,8 +47,11 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("latent", "width", "epochs", "batch_size"):
             check_size(getattr(self, name), name)
-        choices: dict[str, Any] = {"loss": BY_NAME, "normalization": NORMALIZATIONS}
-        choices["augment"] = augmentations()
+        choices: dict[str, Any] = {
+            "loss": BY_NAME,
+            "normalization": NORMALIZATIONS,
+            "augment": PRESETS,
+        }
         if self.optimizer is not None:
             choices["optimizer"] = RATES
         for name, known in choices.items():
@@ -81,30 +85,13 @@ class Recipe:
             steps = CRITIC_STEPS if self.loss == "wasserstein" else 1
         return GANTrainer(
             gan, self._optimizer(self.lr), self._optimizer(self.discriminator_lr or self.lr),
-            discriminator_steps=steps, augment=make_augmentation(self.augment),
+            discriminator_steps=steps, augment=as_differentiable(self.augment),
         )  # fmt: skip
 
     def _optimizer(self, lr: float | None) -> KernelOptimizer:
         name = self.optimizer or ("rmsprop" if self.loss == "wasserstein" else "adam")
         rate = RATES[name] if lr is None else lr
         return Adam(rate, beta1=self.beta1) if name == "adam" else RMSprop(rate)
-
-
-def augmentations() -> tuple[str, ...]:
-    """Names of what images can be changed by on their way into the discriminator."""
-    from ..adversarial.augment import PRESETS
-
-    return tuple(dict.fromkeys(("none", *PRESETS)))
-
-
-def make_augmentation(name: str) -> Any:
-    """The ``DifferentiableAugmentation`` of a preset, None for "none"."""
-    if name == "none":
-        return None
-    from ..adversarial.augment import PRESETS, DifferentiableAugmentation
-
-    found = PRESETS[name]
-    return DifferentiableAugmentation(**found) if isinstance(found, dict) else found
 
 
 def reachable_size(size: int | None, image_shape: tuple[int, int, int] | None) -> int:

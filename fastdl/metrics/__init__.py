@@ -4,7 +4,7 @@ Every function takes ``label`` (rows,) of 0 and 1 and ``probability`` (rows,) in
 integer, bool or float dtype, and accumulates in float64. Sums run in a fixed order, so a result
 does not depend on the number of threads. Sums and rankings are compiled: 100 million rows take
 seconds. Metrics of several classes are in ``fastdl.metrics.classes``, those of forecasts in
-``fastdl.metrics.forecast``.
+``fastdl.metrics.forecast``, those of generated images in ``fastdl.metrics.generated``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import classes, forecast
+from . import classes, forecast, generated
 from .checks import check
 from .probability import (
     accuracy,
@@ -37,6 +37,7 @@ __all__ = [
     "evaluate",
     "expected_calibration_error",
     "forecast",
+    "generated",
     "grouped_auc",
     "log_loss",
     "normalized_entropy",

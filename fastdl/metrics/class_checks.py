@@ -22,7 +22,7 @@ def rows_of(label: ArrayLike, probability: ArrayLike) -> tuple[Classes, NDArray[
             f"probability has shape {p.shape}; expected (rows, classes), 2 classes or more. For "
             "the probability of a click use fastdl.metrics."
         )
-    y = _indices("label", label, p.shape[1])
+    y = indices("label", label, p.shape[1])
     if len(y) != len(p):
         raise ValueError(f"probability has {len(p)} rows, label {len(y)}.")
     p = p if p.dtype in (np.float32, np.float64) else p.astype(np.float64)
@@ -50,13 +50,13 @@ def pairs_of(
         if classes not in (None, p.shape[1]):
             raise ValueError(f"classes is {classes}, but probability has {p.shape[1]} columns.")
         return y, p.argmax(axis=1), p.shape[1]
-    y, found = _indices("label", label, classes), _indices("predicted", given, classes)
+    y, found = indices("label", label, classes), indices("predicted", given, classes)
     if len(y) != len(found):
         raise ValueError(f"predicted has {len(found)} rows, label {len(y)}.")
     return y, found, classes or int(max(y.max(), found.max())) + 1
 
 
-def _indices(name: str, values: ArrayLike, classes: int | None) -> Classes:
+def indices(name: str, values: ArrayLike, classes: int | None) -> Classes:
     array = column(name, values)
     whole = array.astype(np.intp, copy=False)
     high = np.inf if classes is None else classes
