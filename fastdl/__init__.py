@@ -23,7 +23,7 @@ from .callbacks import (
 from .checkpoint import load, save
 from .conditioned import Conditioned
 from .config import get_default_dtype, set_default_dtype
-from .estimators import AdImageClassifier, AdSeriesForecaster, CTRClassifier
+from .estimators import AdImageClassifier, AdImageGAN, AdSeriesForecaster, CTRClassifier
 from .features import Batch, FeatureSpec, Field, SequenceField
 from .im2col import col2im, im2col
 from .kernels.backend import get_backend, use_backend
@@ -117,6 +117,7 @@ __all__ = [
     "SGD",
     "AdImageCNN",
     "AdImageClassifier",
+    "AdImageGAN",
     "AdSeriesForecaster",
     "AdaGrad",
     "Adam",

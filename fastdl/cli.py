@@ -22,6 +22,7 @@ from .flags import (
     print_skipped,
 )
 from .forecasting.commands import forecast, predict_series
+from .generation.commands import generate, train_gan
 from .vision.commands import predict_image, train_image
 
 app = typer.Typer(
@@ -32,6 +33,8 @@ app.command("train-image")(train_image)
 app.command("predict-image")(predict_image)
 app.command("forecast")(forecast)
 app.command("predict-series")(predict_series)
+app.command("train-gan")(train_gan)
+app.command("generate")(generate)
 
 DataFile = Annotated[
     str | None,
@@ -231,7 +234,8 @@ def warmup(
     what: Annotated[
         str,
         typer.Argument(
-            help="ctr: the CTR network's; image: train-image's; series: forecast's; or all."
+            help="ctr: the CTR network's; image: train-image's; series: forecast's; gan: "
+            "train-gan's; or all."
         ),
     ] = "ctr",
 ) -> None:

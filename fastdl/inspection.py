@@ -13,6 +13,7 @@ from .data.description import width
 from .features import FeatureSpec
 from .files import check_version
 from .forecasting.trained import TrainedForecaster, is_forecast_run
+from .generation.trained import is_gan_run, load_gan
 from .network import Network
 from .scoring import METRICS, MODEL, load_model
 from .vision.trained import is_image_run, load_trained
@@ -109,6 +110,8 @@ def _results(path: Path) -> dict[str, Any]:
 
 def _trained(folder: Path) -> tuple[dict[str, Any], list[list[str]]]:
     """The finished model, and its columns; images and series have none."""
+    if is_gan_run(folder):
+        return _model(load_gan(folder).gan), []
     if is_image_run(folder):
         return _model(load_trained(folder).network), []
     if is_forecast_run(folder):

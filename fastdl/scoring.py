@@ -20,12 +20,14 @@ from .data.learners import distinct
 from .data.parts import Paths, find_parts
 from .files import FORMAT_VERSION, check_version, write_atomically, write_json
 from .models.ctr import CTRModel, CTRPredictionNetwork
+from .runs import LOG as ENCODER
+from .runs import require_kind
 from .validation import check_number
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
 
-MODEL, ENCODER, METRICS = "model.safetensors", "encoder.json", "metrics.json"
+MODEL, METRICS = "model.safetensors", "metrics.json"
 FEATURES = {"kind": "features"}  # in the place of an encoder that is kept in files of its own
 MOST_VALUES = 20  # of a column by which a log is evaluated; the rarer ones count as one
 
@@ -65,12 +67,6 @@ def predict_ctr(
     return rows
 
 
-# files that tell runs of other commands
-_OTHER_RUNS = {
-    "series.json": ("series", "predict-series"), "images.json": ("images", "predict-image"),
-}  # fmt: skip
-
-
 def load_model(
     folder: str | os.PathLike[str],
 ) -> tuple[CTRPredictionNetwork | CTRModel, Any, str | None]:
@@ -78,9 +74,7 @@ def load_model(
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train` makes one.")
-    for name, (kind, command) in _OTHER_RUNS.items():
-        if (folder / name).is_file():
-            raise ValueError(f"{folder} is a run on {kind}; `fastdl {command}` is for those.")
+    require_kind(folder, ENCODER)
     for name in (MODEL, ENCODER):
         if not (folder / name).is_file():
             raise ValueError(f"The run folder {folder} is incomplete: it has no {name}.")

@@ -22,7 +22,8 @@ def warmup(dtype: Any = None, what: str = "ctr") -> float:
     """Compile what a training needs, or load it from the cache; seconds it took.
 
     what: "ctr" for the CTR network (15 seconds), "image" for what ``fastdl train-image`` needs with
-    any of its models (a minute), "series" for ``fastdl forecast``, which is in float32, or "all".
+    any of its models (a minute), "series" for ``fastdl forecast`` and "gan" for ``fastdl
+    train-gan``, which are in float32, or "all".
     Compiled kernels stay in ``fastdl info``'s cache folder: later processes load them in a fraction
     of a second. NumPy's random state is left as it was.
     ``dtype`` is that of the network; raises ValueError for another ``what``.
@@ -94,8 +95,27 @@ def _train_series(dtype: Any) -> None:
         ).fit(clicks).predict()  # fmt: skip
 
 
+def _train_gans(dtype: Any) -> None:
+    from .data.images import ImageSet, generate_ads
+    from .estimators import AdImageGAN
+
+    ads = generate_ads(160, 32)
+    grey = ImageSet.from_arrays(ads.load(None, 28, 1).transpose(0, 2, 3, 1))
+    few: dict[str, Any] = {"epochs": 1, "batch_size": 40, "latent": 16, "random_state": 0}
+    own = (
+        (ads, {"classes": "auto"}),
+        (ads, {"normalization": "spectral", "minibatch_stddev": True, "classes": "none"}),
+        (grey, {"normalization": "none", "width": 8, "augment": "photographs"}),
+        (ads, {"size": 64, "width": 8, "loss": "wasserstein"}),
+    )
+    for images, options in own:
+        gan = AdImageGAN(**few, **options).fit(images)
+        gan.sample(4)
+    gan.judge(generate_ads(60, 64, seed=1), count=60)
+
+
 _PARTS: dict[str, Callable[[Any], None]] = {
-    "ctr": _train_ctr, "image": _train_images, "series": _train_series,
+    "ctr": _train_ctr, "image": _train_images, "series": _train_series, "gan": _train_gans,
 }  # fmt: skip
 
 

@@ -16,23 +16,13 @@ BACKENDS = ("numba", "numpy")
 
 # File of each operation: its public functions are the kernels, `reference/` has their twins.
 FILES = (
-<<<<<<< HEAD
-    "activation", "attention", "augment", "avgpool", "batchnorm", "batchnorm_images", "channels",
-    "cin", "coalesce", "coalesce_fields", "convolution", "convolution_data", "convolution_weights",
-    "cross", "dense", "depthwise", "dropout", "embedding", "entries", "few_channels",
-    "field_values", "fields", "fusion", "gather", "gru", "gru_reset_first", "im2col", "interaction",
-    "isotonic", "layernorm", "likelihood", "loss", "lstm", "matmul", "maxpool", "metrics", "mlp",
-    "modulate", "optimizer", "rnn", "scaling", "series_windows", "sparse", "strings", "upsample",
-    "winograd",
-=======
     "activation", "attention", "augment", "augment_differentiable", "avgpool", "batchnorm",
     "batchnorm_images", "channels", "cin", "coalesce", "coalesce_fields", "convolution",
     "convolution_data", "convolution_weights", "cross", "dense", "depthwise", "dropout",
     "embedding", "entries", "few_channels", "field_values", "fields", "fusion", "gather", "gru",
     "gru_reset_first", "im2col", "interaction", "isotonic", "layernorm", "likelihood", "loss",
-    "lstm", "matmul", "maxpool", "metrics", "mlp", "optimizer", "rnn", "scaling", "series_windows",
-    "sparse", "strings", "upsample", "winograd",
->>>>>>> w-ganjudge
+    "lstm", "matmul", "maxpool", "metrics", "mlp", "modulate", "optimizer", "rnn", "scaling",
+    "series_windows", "sparse", "strings", "upsample", "winograd",
 )  # fmt: skip
 
 

@@ -57,6 +57,31 @@ print(len(warm), sorted(loaded() - warm))
 """
 
 
+GANS = """
+from fastdl.generation.job import GANJob
+from fastdl.generation.pipeline import train_gan
+
+fastdl.warmup(what="gan")
+warm = loaded()
+for number, own in enumerate(({"width": 16}, {"classes": "none", "loss": "hinge", "size": 28,
+                              "normalization": "spectral"})):
+    job = GANJob(rows=200, epochs=1, batch_size=32, judge=60, pictures=8, **own)
+    train_gan(job, f"{sys.argv[1]}{number}", verbose=False)
+print(len(warm), sorted(loaded() - warm))
+"""
+
+
+@pytest.mark.skipif(not jit.numba_is_compiling(), reason="nothing is compiled")
+def test_training_of_gans_needs_no_kernel_that_was_not_warmed_up(tmp_path):
+    code = LOADED_LATER.split("np.random.seed")[0] + GANS
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, str(tmp_path / "run")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    count, later = done.stdout.split(maxsplit=1)
+    assert int(count) > 15 and later.strip() == "[]"
+
+
 @pytest.mark.skipif(not jit.numba_is_compiling(), reason="nothing is compiled")
 def test_forecasting_needs_no_kernel_that_was_not_warmed_up(tmp_path):
     code = LOADED_LATER.split("np.random.seed")[0] + SERIES
@@ -83,15 +108,16 @@ def test_the_command_says_how_long_it_took(capsys):
     assert "Kernels are ready after" in capsys.readouterr().out
     assert run("warmup", "everything") == 2
     assert (
-        "what is 'everything'; expected one of 'ctr', 'image', 'series', 'all'"
+        "what is 'everything'; expected one of 'ctr', 'image', 'series', 'gan', 'all'"
         in capsys.readouterr().err
     )
 
 
 def test_every_part_is_compiled_for_all(monkeypatch):
     seen = []
-    for name in ("ctr", "image", "series"):
+    names = ["ctr", "image", "series", "gan"]
+    for name in names:
         monkeypatch.setitem(fastdl.warm._PARTS, name, lambda dtype, name=name: seen.append(name))
-    for what in ("ctr", "image", "series", "all"):
+    for what in (*names, "all"):
         fastdl.warmup("float64", what)
-    assert seen == 2 * ["ctr", "image", "series"]
+    assert seen == 2 * names

@@ -42,6 +42,19 @@ def labelled(X: Any, y: Any, classes: np.ndarray | None) -> tuple[ImageSet, np.n
     return ImageSet(images.source, images.rows, place.astype(np.int64), names), found
 
 
+def labelled_or_not(X: Any, y: Any) -> tuple[ImageSet, np.ndarray]:
+    """X with labels y, or those of its own, if it has some; and the classes, () without labels."""
+    if y is not None:
+        return labelled(X, y, None)
+    if isinstance(X, str | Path):
+        from ..generation.sources import has_classes
+
+        images = read_images(X) if has_classes(Path(X)) else find_images(X)
+    else:
+        images = unlabelled(X)
+    return images, np.array(images.classes)
+
+
 @dataclass(frozen=True)
 class Weighted:
     """Images and their weights, (N,) or None."""

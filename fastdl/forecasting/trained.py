@@ -21,13 +21,13 @@ from ..data.series.windows import WindowBatch, WindowMaker
 from ..files import FORMAT_VERSION, check_version, write_json
 from ..models.series import AutoregressiveForecaster, ForecastModel
 from ..network import evaluation
+from ..runs import SERIES, require_kind
 from ..scoring import MODEL
 from ..validation import check_size
 from .conformal import level_margin
 from .forecast import LEVELS, Forecast
 from .heads import head_point, head_quantiles
 
-SERIES = "series.json"
 _BLOCK = 256  # windows that are forecast together
 _SEASONS = 6  # newest seasons (or horizons) whose windows say how far quantiles are off
 _WINDOWS = {False: 2048, True: 256}  # at most, of direct and of autoregressive networks
@@ -280,6 +280,7 @@ class TrainedForecaster:
         do not belong together.
         """
         folder = Path(folder)
+        require_kind(folder, SERIES)
         for name in (MODEL, SERIES):
             if not (folder / name).is_file():
                 raise FileNotFoundError(

@@ -12,6 +12,7 @@ from .tables import (
     history_table,
     image_metrics_table,
     importance_table,
+    judged_table,
     metrics_table,
     values_table,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "history_table",
     "image_metrics_table",
     "importance_table",
+    "judged_table",
     "loss_curve",
     "metrics_table",
     "plot_run",

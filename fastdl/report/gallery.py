@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,22 +12,39 @@ from typing import Any
 from .markup import Markup, escaped
 from .texts import one_line
 
-_NAME = re.compile(r"[a-z]+-\d+-\d+\.png")  # results come from a file: no other path is read
-_LARGEST = 200_000  # bytes of a picture
+# results come from a file: no other path is read
+_NAME = re.compile(r"[a-z]+(-\d+){0,2}\.(png|webp|gif)")
+_LARGEST = 200_000  # bytes of a picture; what is larger is embedded as WebP
+_MOST = 3_000_000  # bytes of a file that is looked at
 
 Folder = Path | None
 
 
 def image(name: Any, folder: Folder, text: str, kind: str = "") -> Markup:
-    """An <img> with the PNG file of this name in it; nothing where there is no such file."""
+    """An <img> with the picture file of this name in it; nothing where there is no such file."""
     if folder is None or not isinstance(name, str) or not _NAME.fullmatch(name):
         return Markup()
     path = folder / name
-    if not path.is_file() or path.stat().st_size > _LARGEST:
+    if not path.is_file() or path.stat().st_size > _MOST:
         return Markup()
-    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    content, form = path.read_bytes(), path.suffix[1:]
+    if form == "png" and len(content) > _LARGEST:
+        content, form = _smaller(content)
+    text64 = base64.b64encode(content).decode("ascii")
     own = f' class="{kind}"' if kind else ""
-    return Markup(f'<img{own} src="data:image/png;base64,{content}" alt="{escaped(text)}">')
+    return Markup(f'<img{own} src="data:image/{form};base64,{text64}" alt="{escaped(text)}">')
+
+
+def _smaller(content: bytes) -> tuple[bytes, str]:
+    """A PNG file as WebP, a fifth as large, with differences that are hardly seen."""
+    from PIL import Image, features
+
+    if not features.check("webp"):
+        return content, "png"
+    written = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.save(written, format="WEBP", quality=85)
+    return written.getvalue(), "webp"
 
 
 def gallery(figures: Sequence[str], kind: str = "") -> Markup:

@@ -13,6 +13,7 @@ from .tables import (
     history_table,
     image_metrics_table,
     importance_table,
+    judged_table,
     metrics_table,
     values_table,
 )
@@ -56,6 +57,8 @@ def _tables(found: Mapping[str, Any]) -> Iterator[Table]:
         yield image_metrics_table(results["test"], results.get("base_rate"), tested)
     elif results.get("test") and results.get("kind") == "series":
         yield forecast_table(results["models"], results["test"]["values"])
+    elif results.get("test") and results.get("kind") == "gan":
+        yield judged_table(results["test"])
     elif results.get("test"):
         yield metrics_table(results["test"], results.get("base_rate"), results.get("best_possible"))
     for column, values in (results.get("by") or {}).items():

@@ -85,6 +85,12 @@ tr {{ break-inside: avoid; }}
 figcaption {{ font-size: .85rem; color: var(--quiet); padding-top: .3rem;
   overflow-wrap: anywhere; }}
 figcaption b {{ color: var(--ink); font-weight: 600; }}
+.sheets .strip {{ display: block; }}
+.sheets .strip img, .rows .strip img {{ width: auto; max-width: 100%; }}
+.rows {{ flex-direction: column; gap: .4rem; }}
+.rows figure {{ display: flex; align-items: center; gap: .8rem; flex-direction: row-reverse;
+  justify-content: flex-end; max-width: none; }}
+.rows figcaption {{ min-width: 5rem; padding: 0; }}
 .sheet {{ max-width: 100%; height: auto; image-rendering: pixelated; }}
 @media print {{
   body {{ max-width: none; padding: 0; font-size: 11px; }}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_text
+from .gan_sections import gan_sections
 from .image_sections import image_sections
 from .look import CSS
 from .markup import escaped
@@ -15,7 +16,9 @@ from .sections import SECTIONS
 from .series_sections import SERIES_SECTIONS
 
 # Nothing in the page runs, and nothing is fetched, whatever a log has put into it.
-_GENERATED = {"images": "generated creatives", "series": "generated ad series"}
+_GENERATED = {
+    "images": "generated creatives", "gan": "generated creatives", "series": "generated ad series",
+}  # fmt: skip
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -47,12 +50,13 @@ def write_page(
     - "pictures": {group: [{"files": names, ...}]}, PNG files in the folder ``pictures``, by default
       the one of this name beside the page; those that are missing are left out.
 
-    Where "kind" is "series", it is a forecast: what ``metrics.json`` of ``fastdl forecast`` holds.
+    Where "kind" is "series", it is a forecast: what ``metrics.json`` of ``fastdl forecast`` holds;
+    where it is "gan", what that of ``fastdl train-gan`` holds, with pictures as above.
 
     Names and values from logs are escaped, and long ones and long tables are cut, so that the
-    file stays below 1.5 MB. Raises TypeError for results that are not a mapping, ValueError for a
-    path that does not end in .html or whose folder is missing, for results with nothing to show,
-    and for a key with content of another form.
+    file stays below 1.5 MB, with a GAN's pictures mostly below 4 MB. Raises TypeError for results
+    that are not a mapping, ValueError for a path that does not end in .html or whose folder is
+    missing, for results with nothing to show, and for a key with content of another form.
 
     >>> import tempfile
     >>> from fastdl.metrics import evaluate
@@ -77,6 +81,8 @@ def _page(results: Mapping[str, Any], pictures: Path) -> str:
     kinds = SECTIONS
     if results.get("kind") == "images":
         kinds = image_sections(pictures)
+    elif results.get("kind") == "gan":
+        kinds = gan_sections(pictures)
     elif results.get("kind") == "series":
         kinds = SERIES_SECTIONS
     sections = [text for key, make in kinds.items() if (text := _made(key, make, results))]

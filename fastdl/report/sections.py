@@ -53,12 +53,16 @@ def headline(results: Results) -> Markup:
 
 def learning(results: Results) -> Markup:
     """Loss of steps and epochs, AUC of epochs, and the epochs as a table."""
+    return section("Training", panels.learning(results), history_table_of(results))
+
+
+def history_table_of(results: Results) -> Markup:
+    """The epochs, a row each."""
     history = results.get("history") or {}
-    rows: Markup | str = ""
-    if history.get("epoch"):
-        headers, cells = history_rows(history)
-        rows = table((), headers, cells[-100:], "Epochs" if len(cells) <= 100 else "Last 100")
-    return section("Training", panels.learning(results), rows)
+    if not history.get("epoch"):
+        return Markup()
+    headers, cells = history_rows(history)
+    return table((), headers, cells[-100:], "Epochs" if len(cells) <= 100 else "Last 100")
 
 
 def progressive(results: Results) -> Markup:

@@ -15,9 +15,18 @@ SHOWN = (
     ("log_loss", "log loss (nats)", 5),
     ("calibration", "calibration (predicted / observed)", 3),
 )
+JUDGED = {
+    "frechet": "Fréchet distance on our own classifier's features", "kernel": "kernel distance",
+    "precision": "precision", "recall": "recall", "density": "density", "coverage": "coverage",
+    "recognised": "share recognised as the class asked for",
+}  # fmt: skip
 HISTORY = (
     ("loss", "loss", 5), ("val_loss", "validation loss", 5), ("val_accuracy", "accuracy", 4),
-    ("val_auc", "AUC", 4), ("lr", "learning rate", 6), ("seconds", "seconds", 2),
+    ("val_auc", "AUC", 4), ("loss_d", "discriminator", 4), ("loss_g", "generator", 4),
+    ("real", "D(real)", 3), ("fake", "D(generated)", 3), ("frechet", "Fréchet distance", 2),
+    ("kernel", "kernel distance", 4), ("precision", "precision", 3), ("recall", "recall", 3),
+    ("coverage", "coverage", 3), ("recognised", "recognised", 3), ("diversity", "diversity", 3),
+    ("lr", "learning rate", 6), ("seconds", "seconds", 2),
 )  # fmt: skip
 
 
@@ -107,6 +116,26 @@ def class_table(metrics: Mapping[str, Any], most: int = 40) -> Table:
         figures = (digits(own[key], 4) for key in ("precision", "recall", "f1"))
         rows.append((own["name"], taken, *figures, f"{own['support']:,.6g}"))
     return _table(["class", "taken for"], ("precision", "recall", "F1", "images"), rows)
+
+
+def judged_table(judged: Mapping[str, Any]) -> Table:
+    """How good generated images are, beside real ones where that can be told.
+
+    >>> judged_table({"frechet": 12.5, "frechet_floor": 1.2, "recall": 0.8}).row_count
+    2
+    """
+    beside = {"frechet": "frechet_floor", "kernel": "kernel_floor", "recognised": "accuracy"}
+    rows = [
+        (name, _three(judged[key]), _three(judged.get(beside.get(key, ""))))
+        for key, name in JUDGED.items() if judged.get(key) is not None
+    ]  # fmt: skip
+    count = judged.get("count")
+    head = "generated images" if count is None else f"{count:,} generated images"
+    return _table([head], ("of the GAN", "of real images"), rows)
+
+
+def _three(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
 
 
 def columns_table(columns: Sequence[Sequence[str]]) -> Table:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..files import write_atomically
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 LARGEST = 112  # pixels of a picture's longer side; larger creatives are made smaller
 _GAP = 4  # pixels between filters
@@ -16,25 +20,60 @@ _GAP = 4  # pixels between filters
 _RAMP = np.array([[0, 255, 230, 90], [0.45, 255, 190, 40], [0.7, 245, 110, 20], [0.8, 205, 10, 40]])
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8], largest: int = LARGEST) -> None:
+def write_png(path: Path, pixels: NDArray[np.uint8], largest: int | None = LARGEST) -> None:
     """Pixels (H, W, 1), (H, W, 3) or, with alpha, (H, W, 4) as a PNG file, atomically.
 
-    A longer side than ``largest`` is made as short as that.
+    A longer side than ``largest``, unless that is None, is made as short as that.
     """
+    image = pillow_image(pixels)
+    if largest is not None and max(image.size) > largest:
+        image.thumbnail((largest, largest))
+    write_image(path, image, format="PNG", optimize=True)
+
+
+def pillow_image(pixels: NDArray[np.uint8]) -> Image:
+    """Pixels (H, W, C) as an image of Pillow's."""
     from PIL import Image
 
-    if pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    if max(image.size) > largest:
-        image.thumbnail((largest, largest))
+    return Image.fromarray(
+        np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    )
+
+
+def write_image(path: Path, image: Image, **options: Any) -> None:
+    """An image of Pillow's as a file, atomically; ``options`` are those of its ``save``."""
     written = io.BytesIO()
-    image.save(written, format="PNG", optimize=True)
-    write_atomically(path, lambda temporary: _write_bytes(temporary, written), durable=False)
+    image.save(written, **options)
+    write_bytes(path, written.getvalue())
 
 
-def _write_bytes(path: Path, written: io.BytesIO) -> None:
-    path.write_bytes(written.getvalue())
+def write_bytes(path: Path, content: bytes) -> None:
+    """A picture's bytes as a file, atomically."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_atomically(path, write, durable=False)
+
+
+def sheet(
+    pixels: NDArray[np.uint8], columns: int, gap: int, behind: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, C) beside each other in rows of ``columns``, as one (H, W, C).
+
+    Between them, and in the places of a last row that is not full, is the colour ``behind`` (C,).
+
+    >>> sheet(np.ones((3, 4, 5, 1), np.uint8), 2, 1, np.zeros(1, np.uint8))[:, :, 0].sum(axis=1)
+    array([10, 10, 10, 10,  0,  5,  5,  5,  5], dtype=uint64)
+    """
+    N, H, W, C = pixels.shape
+    rows = -(-N // columns)
+    found = np.empty((rows, H + gap, columns, W + gap, C), np.uint8)
+    found[...] = behind
+    for i, own in enumerate(pixels):
+        found[i // columns, :H, i % columns, :W] = own
+    whole = found.reshape(rows * (H + gap), columns * (W + gap), C)
+    return whole[: rows * (H + gap) - gap, : columns * (W + gap) - gap]
 
 
 def heated(pixels: NDArray[np.uint8], heat: np.ndarray) -> NDArray[np.uint8]:
@@ -74,12 +113,5 @@ def filter_sheet(W: np.ndarray, least: int = 36) -> NDArray[np.uint8]:
     if pixels.shape[3] == 1:
         pixels = pixels.repeat(3, axis=3)
     columns = min(K, max(1, round(np.sqrt(2 * K)))) if K > 4 else max(1, round(np.sqrt(K)))
-    height, width = pixels.shape[1] + _GAP, pixels.shape[2] + _GAP
-    sheet = np.zeros((-(-K // columns) * height - _GAP, columns * width - _GAP, 4), np.uint8)
-    for k, own in enumerate(pixels):
-        top_left = k // columns * height, k % columns * width
-        place = sheet[top_left[0] : top_left[0] + height - _GAP]
-        place[:, top_left[1] : top_left[1] + width - _GAP] = np.dstack(
-            [own, np.full(own.shape[:2], 255, np.uint8)]
-        )
-    return sheet
+    opaque = np.full((*pixels.shape[:3], 1), 255, np.uint8)
+    return sheet(np.concatenate([pixels, opaque], axis=3), columns, _GAP, np.zeros(4, np.uint8))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..data.images import (
     ImageSet,
@@ -22,6 +23,33 @@ from ..files import write_json
 from .job import ImageJob
 
 DATA = "data.json"
+
+
+class AsksForImages(Protocol):
+    """Options that say where images come from, those of ``ImageJob`` and others."""
+
+    @property
+    def data(self) -> str | None: ...
+    @property
+    def path_column(self) -> str | None: ...
+    @property
+    def label_column(self) -> str | None: ...
+    @property
+    def class_names(self) -> tuple[str, ...] | None: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def size(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def difficulty(self) -> float: ...
+    @property
+    def labels(self) -> str: ...
+    @property
+    def on_error(self) -> str: ...
+    @property
+    def source(self) -> str: ...
 
 
 @dataclass
@@ -63,9 +91,7 @@ def read_parts(job: ImageJob, folder: Path) -> ImageParts:
             sets[name] = _labelled(job, path, data.classes)
     if "test" not in sets and own_test is not None:
         sets["test"] = own_test
-    known = {name: {"images": len(own), "fingerprint": _fingerprint(own)}
-             for name, own in sets.items()}  # fmt: skip
-    _check_unchanged(known, folder)
+    known = known_images(sets, folder)
     shares = (1.0,) if "valid" in sets else (0.9, 0.1) if "test" in sets else (0.8, 0.1, 0.1)
     parts = split_images(data, shares, job.seed)
     validation = sets["valid"] if "valid" in sets else parts[1]
@@ -77,12 +103,23 @@ def read_parts(job: ImageJob, folder: Path) -> ImageParts:
     return ImageParts(parts[0], validation, test, skipped, known)
 
 
-def data_of(job: ImageJob) -> tuple[ImageSet, ImageSet | None]:
-    """The images of ``job.data``, and those for testing that some sources bring with them."""
+def known_images(sets: Mapping[str, ImageSet], folder: Path) -> dict[str, Any]:
+    """Which images these are, as data.json has it; ValueError where a run's there are others."""
+    known = {name: {"images": len(own), "fingerprint": _fingerprint(own)}
+             for name, own in sets.items()}  # fmt: skip
+    _check_unchanged(known, folder)
+    return known
+
+
+def data_of(job: AsksForImages, usual_size: int = 64) -> tuple[ImageSet, ImageSet | None]:
+    """The images of ``job.data``, and those for testing that some sources bring with them.
+
+    ``usual_size`` is that of generated creatives.
+    """
     data = job.data
     if data is None:
         _check_no_names(job)
-        size = job.size or 64
+        size = job.size or usual_size
         return generate_ads(job.rows, size, job.seed, job.difficulty, job.labels), None
     path = Path(data)
     if path.suffix.lower() == ".npz":
@@ -99,7 +136,7 @@ def data_of(job: ImageJob) -> tuple[ImageSet, ImageSet | None]:
     return _labelled(job, data, None), None
 
 
-def _check_no_names(job: ImageJob) -> None:
+def _check_no_names(job: AsksForImages) -> None:
     if job.class_names is not None:
         raise ValueError(
             f"class_names is {', '.join(job.class_names)}, but the classes of {job.source} have "
@@ -107,7 +144,7 @@ def _check_no_names(job: ImageJob) -> None:
         )
 
 
-def _labelled(job: ImageJob, data: str, classes: tuple[str, ...] | None) -> ImageSet:
+def _labelled(job: AsksForImages, data: str, classes: tuple[str, ...] | None) -> ImageSet:
     return read_images(
         data, path_column=job.path_column, label_column=job.label_column, classes=classes,
         on_error=job.on_error,

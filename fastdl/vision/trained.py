@@ -16,9 +16,8 @@ from ..data.images import ImageSet, normalized
 from ..files import FORMAT_VERSION, check_version, write_json
 from ..memory import rows_at_once
 from ..models.image import ImageModel, fold
+from ..runs import IMAGES, require_kind
 from ..scoring import MODEL
-
-IMAGES = "images.json"
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,7 @@ def load_trained(folder: str | os.PathLike[str]) -> TrainedImageModel:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train-image` makes one.")
+    require_kind(folder, IMAGES)
     for name in (MODEL, IMAGES):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"The run folder {folder} is incomplete: it has no {name}.")
