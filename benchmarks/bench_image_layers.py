@@ -85,6 +85,14 @@ def scale_channels(N: int, H: int, W: int, C: int) -> Arguments:
     return (f32(N, H * W, C), f32(N, C), f32(N, H * W, C))
 
 
+def sum_pixels(N: int, H: int, W: int, C: int) -> Arguments:
+    return (f32(N, H * W, C), f32(N, C))
+
+
+def add_to_channels(N: int, H: int, W: int, C: int) -> Arguments:
+    return (f32(N, H * W, C), f32(C), False)
+
+
 def upsample_forward(N: int, H: int, W: int, C: int) -> Arguments:
     return (f32(N, H, W, C), (2, 2), True, f32(N, 2 * H, 2 * W, C))
 
@@ -104,6 +112,8 @@ CASES: dict[str, tuple[str, Callable[..., Arguments], list[int]]] = {
     "global_avgpool_forward": ("channels", global_avgpool_forward, [1]),
     "global_avgpool_backward": ("channels", global_avgpool_backward, [1]),
     "scale_channels": ("channels", scale_channels, [2]),
+    "sum_pixels": ("channels", sum_pixels, [1]),
+    "add_to_channels": ("channels", add_to_channels, [0]),
     "upsample_forward": ("upsample", upsample_forward, [3]),
     "upsample_backward": ("upsample", upsample_backward, [3]),
 }
