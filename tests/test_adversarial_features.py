@@ -110,6 +110,13 @@ def test_turned_images(rng):
     assert images.names[7] == "image 1 turned by 270"
 
 
+def test_options_of_the_network(rng):
+    found = FeatureNetwork.fit(
+        stripes(30, rng), channels=1, epochs=1, rng=rng, model_options={"widths": (8, 24)}
+    )
+    assert found.width == 24 and found.network.widths == (8, 24)
+
+
 def test_one_class_alone_is_told_by_turns(rng):
     images = stripes(60, rng)[np.arange(20) * 3]
     assert not images.labels.any()

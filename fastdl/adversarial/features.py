@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
 
@@ -59,9 +59,11 @@ class FeatureNetwork:
         cls, images: ImageSet, size: int | tuple[int, int] | None = None,
         channels: int | None = None, epochs: int = 5, rng: np.random.Generator | None = None,
         verbose: bool = False, *, lr: float = 0.003, resize: str = "crop",
+        model_options: Mapping[str, Any] | None = None,
     ) -> FeatureNetwork:  # fmt: skip
         """Train one on nine tenths of the images, brought to ``size`` and ``channels``.
 
+        model_options: of ``AdImageCNN``, such as widths=(16, 32, 64) for a quarter of the work.
         On the images' labels where two classes or more have images, else on their quarter turns.
         The same ``rng`` gives the same network. Raises ValueError for a class with one image, for
         fewer than 2 images, and for turns of images that are not square.
@@ -83,7 +85,9 @@ class FeatureNetwork:
         stream = ImageStream(
             train, pair, channels=channels, mean=0.5, std=0.5, augmentation=light, fit=resize
         )
-        network = AdImageCNN(len(train.classes), channels=channels, size=pair, rng=own)
+        network = AdImageCNN(
+            len(train.classes), channels=channels, size=pair, rng=own, **(model_options or {})
+        )
         batch = min(stream.rows, max(_LEAST_BATCH, min(_MOST_BATCH, stream.rows // _STEPS)))
         schedule = make_schedule(lr, 0.5, check_size(epochs, "epochs"), stream.rows, batch)
         Trainer(network, make_optimizer("adamw", schedule, 0.01)).train(
