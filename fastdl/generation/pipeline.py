@@ -34,7 +34,7 @@ def train_gan(
     verbose: bool = True, on_data: Callable[[GANParts], None] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> GANOutcome:  # fmt: skip
-    """Train on 90 % of the images, judge by the others, and fill ``folder``.
+    """Train on 90 % of the images (of few images 75 %), judge by the others, and fill ``folder``.
 
     First a small classifier of the images is trained, on whose features the judge compares. Where
     training ends in a collapse, the weights of the last healthy epoch are kept. ``on_data`` is
