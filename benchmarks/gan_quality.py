@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import machine, torch_or_none
+from common import machine
 
 import fastdl
 from fastdl.data.images import ImageStream, load_npz

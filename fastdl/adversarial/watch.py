@@ -1,149 +1,152 @@
-"""Notices while a GAN trains that its generator collapses or its discriminator has won."""
+"""Watches a GAN's training for collapse and divergence, and keeps the last good checkpoint."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..callbacks import Callback, Checkpoint
+from ..files import write_atomically
 from ..run import Run
-from ..validation import check_size
+from ..validation import check_number, check_size
+from .symptoms import Reference, discriminator_has_won
 
 GOOD = "good.safetensors"
-ALIKE = 0.25  # of real images' mean distance: generated ones that differ less are all alike
-FLAT = 0.05  # of real images' mean deviation within an image: images with less show nothing
-WON = 0.02  # the discriminator's loss, where losses cannot be negative, below which it has won
-_RISING = 3  # epochs over which the generator's loss rises meanwhile
-_MOST = 512  # images that are compared
 
 
 class Watch(Callback):
-    """Looks at generated images after each epoch, and keeps the last good checkpoint.
+    """Looks at samples after every epoch, and at the losses every ``every_steps`` steps.
 
-    real: real images (n, C, H, W), sample: makes generated ones of the same shape, each time from
-    the same draws. real_classes and classes: theirs, by which images must differ too.
+    real: images (n, C, H, W) of values from -1 to 1, or other rows (n, ...), that samples are
+    compared with. sample: called without arguments for samples of that shape, of the same noise
+    every time. classes, real_classes: of the samples and of ``real``, where they have classes.
 
-    An epoch is bad where images are not finite ("divergence"), show nothing ("flat"), are all alike
-    ("collapse": their mean distance from each other is less than a quarter of real images', over
-    all or within a class), or where the discriminator's loss is near 0 while the generator's rises
-    ("discriminator", of losses that are not negative). ``events`` has a dict of epoch, kind and
-    message for each, ``healthy`` says whether the last epoch was good; ``history["diversity"]`` is
-    the mean distance beside real images'. Of a good epoch everything is written to
-    good.safetensors beside the run's checkpoints, if it has some. After ``patience`` bad epochs one
-    after the other training ends if ``stop``.
+    What is looked for, by its kind: "not finite", NaN or infinity in the samples; "alike", samples,
+    or those of one class, whose mean distance from each other is below ``least`` of that of real
+    images; "saturated", nearly all values at -1 or 1, which are not so in real images; "constant",
+    images of one colour; "discriminator won", its loss below ``won`` while the generator's rises,
+    over ``window`` steps (the loss of Wasserstein has no such mark); "diverged", a loss that is NaN
+    or infinite, which ends training. ``healthy`` is False from the first sign on; what is seen for
+    ``patience`` epochs in a row is told once in ``events``, a list of dicts of epoch, kind and
+    message, and ends training with ``stop=True``. Column "diversity" of ``run.history``: the mean
+    distance of samples from each other over that of real images; None where it is not finite.
+
+    Beside checkpoints of a ``Checkpoint``, which must come behind it in the list of callbacks, the
+    one of the last healthy epoch is kept as good.safetensors (``good``, a path or None), from which
+    ``GANTrainer.train(..., resume=path)`` goes on.
+
+    Raises ValueError and TypeError for options and images that do not fit, such as one repeated.
     """
 
     def __init__(
-        self, real: np.ndarray, sample: Callable[[], np.ndarray], *, patience: int = 5,
-        stop: bool = False, real_classes: ArrayLike | None = None,
-        classes: ArrayLike | None = None,
+        self, real: ArrayLike, sample: Callable[[], Any], *, classes: ArrayLike | None = None,
+        real_classes: ArrayLike | None = None, patience: int = 3, least: float = 0.5,
+        won: float = 0.05, window: int = 200, every_steps: int = 100, stop: bool = False,
     ) -> None:  # fmt: skip
+        if not callable(sample):
+            raise TypeError(f"sample is {sample!r}; expected a function that gives images.")
         self.sample, self.stop = sample, bool(stop)
+        self.reference = Reference(
+            real, classes, real_classes, check_number(least, "least", high=1.0)
+        )
         self.patience = check_size(patience, "patience")
-        rows = _rows(real)
-        if len(rows) < 2:
-            raise ValueError(f"real has {len(rows)} images; expected 2 or more.")
-        self._distance, self._deviation = _mean_distance(rows), _deviation(rows)
-        if not self._distance:
-            raise ValueError("The real images are all the same; a GAN would learn to repeat it.")
-        self.classes = None if classes is None else np.asarray(classes)
-        self._of_class: dict[int, float] = {}
-        if real_classes is not None and classes is not None:
-            known = np.asarray(real_classes)
-            self._of_class = {
-                int(c): _mean_distance(rows[known == c])
-                for c in np.unique(known)
-                if (known == c).sum() > 1
-            }
+        self.won, self.window = check_number(won, "won"), check_size(window, "window")
+        self.every_steps = check_size(every_steps, "every_steps")
         self.events: list[dict[str, Any]] = []
-        self.healthy = True
-        self.bad_epochs = 0  # one after the other
+        self.good: Path | None = None
+        self._seen: dict[str, int] = {}  # epochs in a row that a kind of the samples was seen
+        self._won = False
+        self._good_step = -1  # of the last healthy epoch's end
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was wrong when it last looked."""
+        return not self._seen and not self._won
+
+    def on_begin(self, run: Run) -> None:
+        own = run.callbacks.index(self)
+        if any(isinstance(before, Checkpoint) for before in run.callbacks[:own]):
+            raise ValueError(
+                "Watch comes behind Checkpoint in callbacks; put it before, so that checkpoints "
+                "know what it saw."
+            )
+
+    def next_step(self, step: int) -> int:
+        return (step // self.every_steps + 1) * self.every_steps
+
+    def on_steps(self, run: Run) -> None:
+        self._keep_good(run)
+        if run.step % self.every_steps == 0:
+            self._look_at_losses(run)
 
     def on_epoch(self, run: Run) -> None:
-        rows = _rows(self.sample())
-        finite = bool(np.isfinite(rows).all())
-        diversity = _mean_distance(rows) / self._distance if finite else float("nan")
-        run.history.setdefault("diversity", []).append(diversity if finite else None)
-        found = self._look(rows, diversity) if finite else {
-            "divergence": "Generated images are not finite."
-        }  # fmt: skip
-        if _has_won(run):
-            found["discriminator"] = (
-                f"The discriminator has won: its loss is {run.history['loss_d'][-1]:.2g}, and the "
-                "generator's rises. A smaller discriminator_lr, spectral normalization, the hinge "
-                "loss or augmentation may help."
-            )
-        self.events += [
-            {"epoch": run.epoch, "kind": kind, "message": text} for kind, text in found.items()
-        ]
-        self.healthy = not found
-        self.bad_epochs = 0 if self.healthy else self.bad_epochs + 1
+        self._look_at_losses(run)
+        diversity, found = self.reference.judge(self.sample())
+        run.history.setdefault("diversity", []).append(diversity)
+        self._seen = {kind: self._seen.get(kind, 0) + 1 for kind in found}
+        for kind, message in found.items():
+            if self._seen[kind] == self.patience:
+                self._tell(run, run.epoch, kind, message)
         if self.healthy:
-            self._keep(run)
-        elif self.stop and self.bad_epochs >= self.patience:
-            run.stop = True
+            self._good_step = run.step
 
-    def _look(self, rows: np.ndarray, diversity: float) -> dict[str, str]:
-        found = {}
-        if _deviation(rows) < FLAT * self._deviation:
-            found["flat"] = "Generated images are of one colour."
-        if diversity < ALIKE:
-            found["collapse"] = (
-                f"Generated images are all alike: they differ {100 * diversity:.0f} % as much as "
-                "real ones."
-            )
-            return found
-        alike = []
-        for c, distance in self._of_class.items():
-            own = rows[self.classes == c]
-            if len(own) > 1 and _mean_distance(own) < ALIKE * distance:
-                alike.append(c)
-        if alike and len(alike) * 2 >= len(self._of_class):
-            found["collapse"] = (
-                f"Generated images of a class are all alike, in {len(alike)} of "
-                f"{len(self._of_class)} classes."
-            )
-        return found
+    def on_end(self, run: Run) -> None:
+        self._keep_good(run)
+        if not run.finished and run.losses and not np.all(np.isfinite(run.losses[-1])):
+            self._won = True  # whatever it was, it is not healthy
+            self._tell(run, run.epoch + 1, "diverged", f"The losses are {run.losses[-1]}.")
 
-    def _keep(self, run: Run) -> None:
-        """Write the run, so that a collapse can be undone."""
-        folder = next((c.folder for c in run.callbacks if isinstance(c, Checkpoint)), None)
-        if folder is not None:
-            run.save(folder / GOOD)
+    def _look_at_losses(self, run: Run) -> None:
+        clipped = getattr(getattr(run.network, "loss_layer", None), "clip", None) is not None
+        losses = run.losses[-self.window :]
+        if clipped or len(losses) < self.window:
+            return
+        found = discriminator_has_won(np.asarray(losses), self.won)
+        if found and not self._won:
+            epoch = min(run.epoch + (run.epoch_step > 0), run.epochs)
+            self._tell(run, epoch, "discriminator won", found)
+        self._won = bool(found)
+
+    def _tell(self, run: Run, epoch: int, kind: str, message: str) -> None:
+        kept = f" The last good checkpoint is {self.good}." if self.good else ""
+        self.events.append({"epoch": epoch, "kind": kind, "message": message + kept})
+        run.stop = run.stop or self.stop
+
+    def _keep_good(self, run: Run) -> None:
+        """Link the last healthy epoch's checkpoint, once it is there."""
+        path = run.last_checkpoint
+        if path is None:
+            return
+        good = path.with_name(GOOD)
+        if path.name == f"step-{self._good_step:012d}.safetensors" and path.is_file():
+            if not (good.is_file() and os.path.samefile(path, good)):
+                write_atomically(good, lambda temporary: _same(path, temporary))
+            self.good = good
+        elif self.good is None and self._good_step >= 0 and good.is_file():
+            self.good = good  # of the run that this one goes on from
 
     def state(self) -> dict[str, Any]:
-        return {"events": self.events, "healthy": self.healthy, "bad_epochs": self.bad_epochs}
+        return {
+            "events": self.events, "seen": self._seen, "won": self._won,
+            "good_step": self._good_step,
+        }  # fmt: skip
 
     def load_state(self, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.events, self.healthy = list(state["events"]), bool(state["healthy"])
-        self.bad_epochs = int(state["bad_epochs"])
+        self.events = [dict(event) for event in state["events"]]
+        self._seen, self._won = dict(state["seen"]), bool(state["won"])
+        self._good_step = int(state["good_step"])
 
 
-def _rows(images: np.ndarray) -> np.ndarray:
-    array = np.asarray(images, np.float64)[:_MOST]
-    return array.reshape(len(array), -1)
-
-
-def _mean_distance(rows: np.ndarray) -> float:
-    """The root of the mean squared distance between two of the rows, sqrt(2 n/(n - 1) variance)."""
-    n = len(rows)
-    return float(np.sqrt(2 * rows.var(axis=0).sum() * n / (n - 1)))
-
-
-def _deviation(rows: np.ndarray) -> float:
-    """The mean standard deviation of the numbers of a row."""
-    return float(rows.std(axis=1).mean())
-
-
-def _has_won(run: Run) -> bool:
-    """Whether the discriminator's loss stays near 0 while the generator's rises."""
-    d, g = run.history.get("loss_d", []), run.history.get("loss_g", [])
-    if len(d) <= _RISING or min(d) < 0:
-        return False
-    rising = all(
-        later > before for before, later in zip(g[-_RISING - 1 :], g[-_RISING:], strict=False)
-    )
-    return max(d[-_RISING:]) < WON and rising
+def _same(path: Path, temporary: Path) -> None:
+    """The same file under another name; a copy where the disk cannot do that."""
+    temporary.unlink()
+    try:
+        os.link(path, temporary)
+    except OSError:
+        shutil.copyfile(path, temporary)

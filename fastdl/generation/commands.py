@@ -41,11 +41,14 @@ def train_gan(
     out: Out = None,
     on_error: OnError = "stop",
     options: OptionsFile = None,
-    rows: Annotated[int, _text("How many creatives are generated.")] = 3000,
+    rows: Annotated[int, _text("How many creatives are generated.")] = 6000,
     difficulty: Annotated[float, _text("Of generated creatives, 0 to 1.")] = 0.0,
     labels: Annotated[
         str, _text("Of generated creatives: product, layout or action.")
     ] = "product",
+    layouts: Annotated[
+        str | None, _text("Of generated creatives: names by comma, or 'all'; default: centre.")
+    ] = None,
     classes: Annotated[
         str, _text("'auto': images by class, where there are two or more; or 'none'.")
     ] = "auto",
@@ -54,13 +57,13 @@ def train_gan(
     ] = None,
     fit: Annotated[str, _text("Other aspect ratios: 'crop', 'pad' or 'stretch'.")] = "crop",
     latent: Annotated[int, _text("Random numbers that an image is made from.")] = 100,
-    width: Annotated[int, _text("Channels of the largest maps.")] = 64,
+    width: Annotated[int, _text("Channels of the largest maps.")] = 32,
     loss: Annotated[
         str, _text("non-saturating, minimax, least-squares, hinge or wasserstein.")
-    ] = "non-saturating",
+    ] = "hinge",
     normalization: Annotated[
         str, _text("Of the discriminator: batch, spectral or none.")
-    ] = "batch",
+    ] = "spectral",
     minibatch_stddev: Annotated[
         bool, _text("The discriminator sees how much images differ.")
     ] = False,
@@ -72,7 +75,7 @@ def train_gan(
         float | None, _text("What the average of the generator's weights keeps at a step; 0: no "
                             "average.")
     ] = 0.999,
-    epochs: Annotated[int, _text("Passes over the images.")] = 60,
+    epochs: Annotated[int, _text("Passes over the images.")] = 40,
     batch_size: Annotated[int, _text("Images of one training step.")] = 64,
     optimizer: Annotated[
         str | None, _text("adam or rmsprop; default: by the loss.")

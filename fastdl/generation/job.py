@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..options import Options
+from ..data.images.ad_layouts import LAYOUTS
+from ..options import Options, listed_names
 from ..validation import check_number, check_size
 from ..vision.job import FITS, KEPT, LABELS, names
 from .recipe import Recipe, reachable_size
@@ -25,7 +26,8 @@ class GANJob(Options):
     path_column: str | None = None  # of a CSV
     label_column: str | None = None
     class_names: tuple[str, ...] | None = None  # where labels are numbers: MNIST's files, .npz
-    rows: int = 3000  # of generated creatives
+    rows: int = 6000  # of generated creatives
+    layouts: tuple[str, ...] | None = None  # of creatives; None: "centre", or all as labels
     difficulty: float = 0.0
     labels: str = "product"
     on_error: str = "stop"  # or "skip" bad files, which are counted
@@ -62,11 +64,22 @@ class GANJob(Options):
             check_number(getattr(self, name), name)
         check_number(self.difficulty, "difficulty", high=1.0)
         reachable_size(self.size, None)
+        if self.layouts is not None and not set(self.layouts) <= set(LAYOUTS):
+            raise ValueError(
+                f"layouts is {', '.join(self.layouts)}; expected 'all' or some of "
+                f"{', '.join(LAYOUTS)}."
+            )
         self.recipe()
 
     def recipe(self) -> Recipe:
         """Options of networks and training, checked."""
         return Recipe(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Recipe)})
+
+    @property
+    def drawn_layouts(self) -> tuple[str, ...]:
+        """The layouts of generated creatives. With one, products are learned in minutes."""
+        usual = tuple(LAYOUTS) if self.labels == "layout" else ("centre",)
+        return self.layouts or usual
 
     @property
     def source(self) -> str:
@@ -77,6 +90,12 @@ class GANJob(Options):
     def checked(cls, name: str, value: Any, usual: Any) -> Any:
         if name == "class_names" and value is not None:
             return names(value)
+        if name == "layouts":
+            if value == "all":
+                return tuple(LAYOUTS)
+            return None if value is None else listed_names(
+                value, "layouts", "names such as 'centre,top', or 'all'"
+            )  # fmt: skip
         if name == "average" and value in (0, "none"):  # TOML and flags cannot say None
             return None
         if value is not None and name in _NUMBERS:

@@ -120,7 +120,9 @@ def data_of(job: AsksForImages, usual_size: int = 64) -> tuple[ImageSet, ImageSe
     if data is None:
         _check_no_names(job)
         size = job.size or usual_size
-        return generate_ads(job.rows, size, job.seed, job.difficulty, job.labels), None
+        layouts = getattr(job, "drawn_layouts", None)
+        ads = generate_ads(job.rows, size, job.seed, job.difficulty, job.labels, layouts=layouts)
+        return ads, None
     path = Path(data)
     if path.suffix.lower() == ".npz":
         return load_npz(path, job.class_names)
