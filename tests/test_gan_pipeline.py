@@ -214,6 +214,26 @@ def test_a_finished_run_is_not_trained_again(data, trained, tmp_path, capsys):
     assert "cannot be resumed with lr 0.1: it was begun with None" in capsys.readouterr().err
 
 
+def test_of_a_collapse_the_last_healthy_epoch_is_kept(data, tmp_path, monkeypatch):
+    seen = [(1.0, {})] * 2 + [(0.1, {"alike": "Samples are alike."})] * 3
+    monkeypatch.setattr("fastdl.adversarial.watch.Reference.judge", lambda *_: seen.pop(0))
+    job = GANJob(data=str(data), width=4, latent=4, epochs=9, patience=3, judge=0, pictures=4)
+    outcome = train_gan(job, tmp_path / "run", verbose=False)
+    content = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert content["history"]["epoch"] == [1, 2, 3, 4, 5]  # not 9
+    assert [(event["epoch"], event["kind"]) for event in outcome.events] == [
+        (5, "alike"), (5, "kept")]  # fmt: skip
+    assert "after epoch 2, the last healthy one" in outcome.events[1]["message"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Samples are alike." in page and "after epoch 2" in page
+    healthy = GANJob(data=str(data), width=4, latent=4, epochs=2, judge=0, pictures=4)
+    seen += [(1.0, {})] * 2
+    train_gan(healthy, tmp_path / "two", verbose=False)
+    one, two = (network_arrays(load_gan(tmp_path / name).gan) for name in ("run", "two"))
+    for name, array in two.items():
+        np.testing.assert_array_equal(one[name], array)
+
+
 def test_images_without_classes(tmp_path, rng):
     folder = tmp_path / "flat"
     folder.mkdir()

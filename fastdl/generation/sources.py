@@ -106,8 +106,8 @@ def check_different(stream: ImageStream) -> None:
     if len(seen) < LEAST_DIFFERENT:
         found = "the same image" if len(seen) == 1 else f"copies of {len(seen)} images"
         raise ValueError(
-            f"All {stream.rows:,} training images are {found}; a GAN would learn to repeat them. It needs "
-            f"{LEAST} different ones or more."
+            f"All {stream.rows:,} training images are {found}; a GAN would learn to repeat them. "
+            f"It needs {LEAST} different ones or more."
         )
 
 
