@@ -80,6 +80,20 @@ def test_wrong_samples_are_told_after_some_epochs(kind, real, rng):
         assert run.history["diversity"][3] < 0.05 < 0.9 < run.history["diversity"][5]
 
 
+def test_samples_that_were_never_better_do_not_stop_training(real, rng):
+    grey, good = (lambda: np.zeros(SHAPE)), lambda: rng.uniform(-1, 1, SHAPE)
+    makes = [grey] * 6 + [good] + [grey] * 3
+    watch = Watch(real, lambda: makes.pop(0)(), patience=3, stop=True)
+    run = epochs_of(watch, 9)
+    assert not run.stop and {event["epoch"] for event in watch.events} == {3}
+    assert "so from the start" in watch.events[0]["message"]
+    epochs_of(watch, 1, run)
+    assert run.stop and {event["epoch"] for event in watch.events} == {3, 10}
+    assert "so from the start" not in watch.events[-1]["message"]
+    broken = Watch(real, lambda: np.full(SHAPE, np.nan), patience=2, stop=True)
+    assert epochs_of(broken, 2).stop
+
+
 def test_saturated_is_measured_by_the_real_images(rng):
     """Black and white images are at their ends, and so are good samples of them."""
     black_and_white = np.sign(rng.standard_normal(SHAPE))

@@ -63,13 +63,13 @@ def test_a_run_folder_has_model_metrics_and_pictures(trained):
     }  # fmt: skip
     assert content["kind"] == "gan" and content["classes"] == CLASSES
     assert content["counts"] == {
-        "train": dict.fromkeys(CLASSES, 36), "held out": dict.fromkeys(CLASSES, 4)}  # fmt: skip
+        "train": dict.fromkeys(CLASSES, 30), "held out": dict.fromkeys(CLASSES, 10)}  # fmt: skip
     history = content["history"]
     assert history["epoch"] == [1, 2] and len(history["loss_d"]) == len(history["loss_g"]) == 2
-    assert history["frechet"][-1] == content["test"]["frechet"] > 0
-    assert content["test"]["frechet_floor"] >= 0
+    assert history["kernel"][-1] == content["test"]["kernel"] > content["test"]["kernel_floor"]
+    assert content["test"]["real"] == 30 and content["test"]["count"] == 60
     assert set(content["loss_curves"]) == {"discriminator", "generator", "real", "fake"}
-    assert len(content["loss_curves"]["generator"]["loss"]) == 2 * (108 // 16)
+    assert len(content["loss_curves"]["generator"]["loss"]) == 2 * (90 // 16)
     files = {name for group in content["pictures"].values() for own in group
              for name in own["files"]}  # fmt: skip
     inside = {path.name for path in (trained / "pictures").iterdir()}
@@ -152,7 +152,7 @@ def test_an_inspected_run_tells_everything(trained, tmp_path, capsys):
     page = tmp_path / "again.html"
     assert run("inspect", trained, "--html", page) == 0
     told = capsys.readouterr().out
-    for text in ("DCGAN", "Fréchet", "discriminator", "checkpoint", "60 generated images"):
+    for text in ("DCGAN", "kernel distance", "discriminator", "checkpoint", "60 generated images"):
         assert text in told
     assert page.read_text() == (trained / "report.html").read_text()
     copied = tmp_path / "copied"
@@ -214,6 +214,26 @@ def test_a_finished_run_is_not_trained_again(data, trained, tmp_path, capsys):
     assert "cannot be resumed with lr 0.1: it was begun with None" in capsys.readouterr().err
 
 
+def test_of_a_collapse_the_last_healthy_epoch_is_kept(data, tmp_path, monkeypatch):
+    seen = [(1.0, {})] * 2 + [(0.1, {"alike": "Samples are alike."})] * 3
+    monkeypatch.setattr("fastdl.adversarial.watch.Reference.judge", lambda *_: seen.pop(0))
+    job = GANJob(data=str(data), width=4, latent=4, epochs=9, patience=3, judge=0, pictures=4)
+    outcome = train_gan(job, tmp_path / "run", verbose=False)
+    content = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert content["history"]["epoch"] == [1, 2, 3, 4, 5]  # not 9
+    assert [(event["epoch"], event["kind"]) for event in outcome.events] == [
+        (5, "alike"), (5, "kept")]  # fmt: skip
+    assert "after epoch 2, the last healthy one" in outcome.events[1]["message"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Samples are alike." in page and "after epoch 2" in page
+    healthy = GANJob(data=str(data), width=4, latent=4, epochs=2, judge=0, pictures=4)
+    seen += [(1.0, {})] * 2
+    train_gan(healthy, tmp_path / "two", verbose=False)
+    one, two = (network_arrays(load_gan(tmp_path / name).gan) for name in ("run", "two"))
+    for name, array in two.items():
+        np.testing.assert_array_equal(one[name], array)
+
+
 def test_images_without_classes(tmp_path, rng):
     folder = tmp_path / "flat"
     folder.mkdir()
@@ -222,7 +242,7 @@ def test_images_without_classes(tmp_path, rng):
         Image.fromarray(own.clip(0, 255).astype(np.uint8)).save(folder / f"{i}.png")
     job = GANJob(data=str(folder), width=4, latent=4, epochs=1, judge=40, pictures=4, seed=1)
     outcome = train_gan(job, tmp_path / "run", verbose=False)
-    assert outcome.judged["frechet"] > 0
+    assert outcome.judged["kernel"] > 0 and outcome.judged["kind"] == "turns"
     trained = load_gan(tmp_path / "run")
     assert trained.kind.classes == () and trained.kind.channels == 1 and trained.kind.size == 32
     out = tmp_path / "new"
@@ -288,7 +308,7 @@ def test_images_that_cannot_be_learned_from_are_told(tmp_path, capsys, rng):
         for i in range(60):
             Image.fromarray(same).save(tmp_path / "same" / name / f"{i}.png")
     assert run("train-gan", "--data", tmp_path / "same", "--out", tmp_path / "a") == 2
-    assert "All 108 images are the same image" in capsys.readouterr().err
+    assert "All 90 training images are the same image" in capsys.readouterr().err
     write_images(tmp_path / "rare")
     for path in list((tmp_path / "rare" / "red").iterdir())[4:]:
         path.unlink()

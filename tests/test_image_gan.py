@@ -149,14 +149,16 @@ def test_training_goes_on_from_a_checkpoint(data, fitted, tmp_path):
 
 
 def test_held_out_images_judge(fitted, rng):
-    x, t = drawn(np.random.default_rng(9), 90)
-    found = fitted.judge(x, NAMES[t], count=90)
-    assert found["frechet"] > found["frechet_floor"] >= 0
-    assert found == fitted.judge(x, NAMES[t], count=90)
+    x, t = drawn(np.random.default_rng(9), 150)
+    found = fitted.judge(x, NAMES[t], count=150)
+    assert found["frechet"] > 0 and found["kernel"] > found["kernel_floor"]
+    assert found == fitted.judge(x, NAMES[t], count=150)
     own = {name: found[name] for name in ("precision", "recall", "coverage")}
     assert all(0 <= value <= 1 for value in own.values())
     assert hasattr(fitted, "features_")
     assert fitted.score(x, NAMES[t]) < 0
+    with pytest.raises(ValueError, match="X has 60 images; a Fréchet distance needs more"):
+        fitted.score(x[:60], NAMES[t[:60]])
 
 
 @pytest.mark.parametrize(
@@ -182,8 +184,8 @@ def test_images_that_do_not_fit_are_named(data, fitted):
     x, t = data
     for X, y, message in (
         (x[:60], t[:60], "There are 60 images; a GAN needs 100 or more"),
-        (np.repeat(x[:1], 120, axis=0), None, "All 120 images are the same image"),
-        (np.repeat(x[:5], 24, axis=0), None, "All 120 images are copies of 5 images"),
+        (np.repeat(x[:1], 120, axis=0), None, "All 120 training images are the same image"),
+        (np.repeat(x[:5], 24, axis=0), None, "All 120 training images are copies of 5 images"),
         (x.reshape(120, -1), None, "Reshape rows of pixels first"),
         (x, t[:5], "inconsistent numbers of samples"),
         (x, np.where(np.arange(120) < 4, 1, 0), r"The class '1' \(4\) has too few images"),

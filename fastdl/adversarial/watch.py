@@ -34,7 +34,8 @@ class Watch(Callback):
     over ``window`` steps (the loss of Wasserstein has no such mark); "diverged", a loss that is NaN
     or infinite, which ends training. ``healthy`` is False from the first sign on; what is seen for
     ``patience`` epochs in a row is told once in ``events``, a list of dicts of epoch, kind and
-    message, and ends training with ``stop=True``. Column "diversity" of ``run.history``: the mean
+    message, and ends training with ``stop=True``, unless finite samples have been so from the start
+    and only have to be learned. Column "diversity" of ``run.history``: the mean
     distance of samples from each other over that of real images; None where it is not finite.
 
     Beside checkpoints of a ``Checkpoint``, which must come behind it in the list of callbacks, the
@@ -92,7 +93,8 @@ class Watch(Callback):
         self._seen = {kind: self._seen.get(kind, 0) + 1 for kind in found}
         for kind, message in found.items():
             if self._seen[kind] == self.patience:
-                self._tell(run, run.epoch, kind, message)
+                begins = self._good_step < 0 and kind != "not finite"
+                self._tell(run, run.epoch, kind, message, begins)
         if self.healthy:
             self._good_step = run.step
 
@@ -113,10 +115,14 @@ class Watch(Callback):
             self._tell(run, epoch, "discriminator won", found)
         self._won = bool(found)
 
-    def _tell(self, run: Run, epoch: int, kind: str, message: str) -> None:
+    def _tell(
+        self, run: Run, epoch: int, kind: str, message: str, begins: bool = False
+    ) -> None:  # fmt: skip
         kept = f" The last good checkpoint is {self.good}." if self.good else ""
+        if begins:  # of few steps an epoch, a generator makes nothing but grey for many of them
+            kept = " They have been so from the start, so that training goes on."
         self.events.append({"epoch": epoch, "kind": kind, "message": message + kept})
-        run.stop = run.stop or self.stop
+        run.stop = run.stop or (self.stop and not begins)
 
     def _keep_good(self, run: Run) -> None:
         """Link the last healthy epoch's checkpoint, once it is there."""

@@ -196,8 +196,17 @@ class AdImageGAN(HoldsModel):
         return make_judge(parts, self.features_, self._trained(), count, seed)()
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Minus the Fréchet distance to images X of ``judge``: the more, the better."""
-        return -float(self.judge(X, y)["frechet"])
+        """Minus the Fréchet distance to images X of ``judge``: the more, the better.
+
+        Raises ValueError where X has no more images than there are features (128).
+        """
+        found = self.judge(X, y)
+        if found["frechet"] is None:
+            raise ValueError(
+                f"X has {found['real']} images; a Fréchet distance needs more of them than there "
+                "are features, which are 128. judge tells other figures of few images."
+            )
+        return -float(found["frechet"])
 
     def recipe(self) -> Recipe:
         """The parameters of networks and training, checked."""

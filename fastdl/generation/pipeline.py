@@ -34,7 +34,7 @@ def train_gan(
     verbose: bool = True, on_data: Callable[[GANParts], None] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> GANOutcome:  # fmt: skip
-    """Train on 90 % of the images, judge by the others, and fill ``folder``.
+    """Train on 90 % of the images (of few images 75 %), judge by the others, and fill ``folder``.
 
     First a small classifier of the images is trained, on whose features the judge compares. Where
     training ends in a collapse, the weights of the last healthy epoch are kept. ``on_data`` is
@@ -115,9 +115,12 @@ def _settle(
     good = folder / CHECKPOINTS / GOOD
     gone = not watch.healthy and good.is_file()
     if gone:
-        arrays, _ = read_arrays(good, "checkpoint")
+        arrays, known = read_arrays(good, "checkpoint")
         own = {k.removeprefix("network/"): v for k, v in arrays.items() if k.startswith("network/")}
         load_arrays(training.trained.gan, own, str(good))
+        last, epoch = len(training.trainer.history["epoch"]), known["progress"][0]
+        message = f"What is kept are the networks after epoch {epoch}, the last healthy one."
+        watch.events.append({"epoch": last, "kind": "kept", "message": message})
     if not judging:
         return {}
     if gone or judging[0].found_after != len(training.trainer.history["epoch"]):

@@ -20,7 +20,8 @@ from .recipe import reachable_size
 LEAST = 100  # images; of fewer nothing is learned but themselves
 LEAST_OF_A_CLASS = 10
 LEAST_DIFFERENT = 10
-HELD_OUT = 0.1
+HELD_OUT, MOST_HELD_OUT = 0.1, 0.25  # of the images
+ENOUGH_HELD_OUT = 200  # a Fréchet distance needs more images than there are features (128)
 USUAL_SIZE = 32  # pixels of generated creatives
 _ONE = ("image",)  # the only class of images that have none
 
@@ -53,9 +54,10 @@ class GANParts:
 def read_gan_parts(job: GANJob, folder: Path) -> GANParts:
     """Who trains and who judges: 90 % and 10 % of each class, and all that data sets test with.
 
-    A folder without folders in it, or a CSV without labels, has images without classes. Raises
-    ValueError and OSError as ``fastdl.data.images.read_images``, and ValueError for too few images,
-    for images that are all the same, and where they are not those of a run that is resumed.
+    Of fewer than 2,000 images 200 judge, as long as these are no more than a quarter. A folder
+    without folders in it has images without classes. Raises ValueError and OSError as
+    ``fastdl.data.images.read_images``, and ValueError for too few images, and where they are not
+    those of a run that is resumed.
     """
     data, own_test = _data_of(job)
     known = known_images({"data": data}, folder)
@@ -71,7 +73,8 @@ def split_parts(
     """Both parts of a set of images; ``own_test`` are others that are held out in place of some."""
     parts = whole_parts(data, classes=classes, size=size, fit=fit, known=known)
     if own_test is None:
-        parts.train, parts.held = split_images(parts.train, (1 - HELD_OUT, HELD_OUT), seed)
+        share = min(max(HELD_OUT, ENOUGH_HELD_OUT / len(data)), MOST_HELD_OUT)
+        parts.train, parts.held = split_images(parts.train, (1 - share, share), seed)
     else:
         parts.held = own_test
     return parts
@@ -103,8 +106,8 @@ def check_different(stream: ImageStream) -> None:
     if len(seen) < LEAST_DIFFERENT:
         found = "the same image" if len(seen) == 1 else f"copies of {len(seen)} images"
         raise ValueError(
-            f"All {stream.rows:,} images are {found}; a GAN would learn to repeat them. It needs "
-            f"{LEAST} different ones or more."
+            f"All {stream.rows:,} training images are {found}; a GAN would learn to repeat them. "
+            f"It needs {LEAST} different ones or more."
         )
 
 

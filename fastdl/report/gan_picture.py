@@ -40,9 +40,9 @@ def plot_gan_run(
         for ax in axes:
             plain_panel(ax)
         draw_losses(axes[0], results["loss_curves"])
-        draw_distance(
-            axes[1], results, "frechet", "Fréchet distance (our own classifier's features)"
-        )
+        judged = any(value is not None for value in results["history"].get("frechet") or ())
+        name, text = ("frechet", "Fréchet") if judged else ("kernel", "Kernel")
+        draw_distance(axes[1], results, name, f"{text} distance (our own classifier's features)")
         draw_neighbours(axes[2], results["history"])
         if images is not None:
             _draw_images(figure.add_subplot(places[1, :]), images)

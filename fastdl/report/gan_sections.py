@@ -30,8 +30,6 @@ def headline(results: Results) -> Markup:
     if not test:
         return Markup()
     cards = [
-        card("Fréchet distance", short(test["frechet"]),
-             f"real images among themselves {short(test.get('frechet_floor'))}"),
         card("kernel distance", short(test.get("kernel")),
              f"real images among themselves {short(test.get('kernel_floor'))}"),
         card("precision · recall",
@@ -39,6 +37,9 @@ def headline(results: Results) -> Markup:
              f"density {digits(test.get('density'), 2)} · "
              f"coverage {digits(test.get('coverage'), 2)}"),
     ]  # fmt: skip
+    if test.get("frechet") is not None:
+        floor = f"real images among themselves {short(test.get('frechet_floor'))}"
+        cards.insert(0, card("Fréchet distance", short(test["frechet"]), floor))
     if test.get("recognised") is not None:
         cards.append(
             card("recognised", f"{100 * test['recognised']:.1f}%",
