@@ -32,14 +32,14 @@ def judge(features, parts):
 def test_real_images_reach_the_floor(judge, parts):
     x, classes = grey(parts[2]), parts[2].labels
     found = judge.judge(x, classes)
-    assert found["samples"] == 201
+    assert found["count"] == 201
     assert found["frechet"] < 3 * found["frechet_floor"]
     assert abs(found["kernel"]) < 0.5 and abs(found["kernel_floor"]) < 0.5
     for name in ("precision", "recall", "density", "coverage"):
         assert found[name] > 0.75 * found[f"{name}_floor"] > 0.5
     assert found["recognised"] > 0.95 and min(found["recognised_by_class"]) > 0.9
     np.testing.assert_allclose(found["shares"], 1 / 3, atol=0.03)
-    for name in ("near_features", "near_pixels"):
+    for name in ("nearest_features", "nearest_pixels"):
         assert 0.5 < found[name] / found[f"{name}_real"] < 2
     assert json.loads(json.dumps(found)) == found
     assert judge.judge(x, classes) == found
@@ -79,8 +79,8 @@ def test_noise_and_a_lost_class_are_seen(judge, parts, rng):
 
 def test_images_learned_by_heart_are_seen(judge, parts):
     found = judge.judge(grey(parts[0][:100]))
-    assert found["near_pixels"] < 1e-4 < 1 < found["near_pixels_real"]
-    assert found["near_features"] < 1e-4 < found["near_features_real"]
+    assert found["nearest_pixels"] < 1e-4 < 1 < found["nearest_pixels_real"]
+    assert found["nearest_features"] < 1e-4 < found["nearest_features_real"]
 
 
 def test_nearest_training_images(judge, parts, monkeypatch):
@@ -98,7 +98,7 @@ def test_arrays_are_judged_as_sets_are(judge, features, parts):
     x = grey(parts[2])
     found, expected = from_arrays.judge(x), judge.judge(x)
     assert found.keys() == expected.keys()
-    for name in ("frechet", "near_pixels", "near_features_real"):
+    for name in ("frechet", "nearest_pixels", "nearest_features_real"):
         assert found[name] == pytest.approx(expected[name], rel=1e-3)
 
 
@@ -107,7 +107,7 @@ def test_few_images_and_turns(parts, rng):
     unlabelled = type(alike)(alike.source, alike.rows, np.full(40, -1), ())
     features = FeatureNetwork.fit(unlabelled, channels=1, epochs=1, rng=rng)
     found = Judge(features, parts[1][:30], unlabelled).judge(grey(parts[2][:12]))
-    assert found["samples"] == 12
+    assert found["count"] == 12
     assert found["frechet"] is found["frechet_floor"] is found["shares"] is None
     assert found["precision"] is not None
 

@@ -41,7 +41,7 @@ class Judge:
     >>> features = FeatureNetwork.fit(images[:60], epochs=1, rng=np.random.default_rng(0))
     >>> judge = Judge(features, images[60:], images[:60], k=3)
     >>> found = judge.judge(np.zeros((10, 1, 8, 8)))
-    >>> found["samples"], found["recall"], found["frechet"]
+    >>> found["count"], found["recall"], found["frechet"]
     (10, 0.0, None)
     """
 
@@ -70,16 +70,18 @@ class Judge:
 
         classes (N,): those that the images were asked to be of, indices as the feature network's.
 
-        "samples": how many were compared. "frechet", "kernel": ``frechet_distance`` and
-        ``kernel_distance`` of features; "precision", "recall", "density", "coverage": as by
-        ``neighbour_scores``; each beside its floor, such as "frechet_floor". The Fréchet distance
-        is None where there are no more images than features. "shares" (a list), "entropy",
-        "smallest", "largest": of the recognised classes; "recognised": the share of images that
-        are recognised as the class asked for, "recognised_by_class" a list; None without classes,
-        or where the feature network tells turns. "near_features", "near_pixels": the 1 % quantile
-        of distances from the nearest training image, Euclidean in features and in pixels, of the
-        first 1,000 images; "near_features_real", "near_pixels_real": the same of held-out images.
-        What is nearer than those was learned by heart.
+        "count": how many were compared, with "real" held-out ones. "kind", "accuracy": of the
+        feature network. "frechet", "kernel": ``frechet_distance`` and ``kernel_distance`` of
+        features; "precision", "recall", "density", "coverage": as by ``neighbour_scores``; each
+        beside its floor, such as "frechet_floor". The Fréchet distance is None where there are no
+        more images than features. "shares" (a list), "entropy", "smallest", "largest": of the
+        recognised classes, whose names are "classes", and "real_shares" those of real images;
+        "recognised": the share of images that are recognised as the class asked for,
+        "recognised_by_class" a list; None without classes, or where the feature network tells
+        turns. "nearest_features", "nearest_pixels": the 1 % quantile of distances from the nearest
+        training image, Euclidean in features and in pixels, of the first 1,000 images;
+        "nearest_features_real", "nearest_pixels_real": the same of held-out images. What is nearer
+        than those was learned by heart.
 
         Raises ValueError for images that do not fit, or k and fewer, and for classes that do not.
         """
@@ -89,7 +91,10 @@ class Judge:
         f = self.features.features(x)
         half = len(self._real) // 2
         size = min(len(f), half)
-        found = {"samples": size, **self._compared(f[:size])}
+        found = {
+            "count": size, "real": len(self._real) - half, "kind": self.features.kind,
+            "accuracy": self.features.accuracy, **self._compared(f[:size]),
+        }  # fmt: skip
         found |= {f"{name}_floor": value for name, value in self._floor(size).items()}
         found |= self._classes(f, None if classes is None else np.asarray(classes)[: self.count])
         own = self._near(f, _pixels(self.features, x, _NEAR))
@@ -130,6 +135,9 @@ class Judge:
         seen = self.features.of_features(f).argmax(axis=1)
         found |= class_shares(seen, K)
         found["shares"] = found["shares"].tolist()
+        real = self.features.of_features(self._real).argmax(axis=1)
+        found |= {"classes": list(self.features.classes),
+                  "real_shares": class_shares(real, K)["shares"].tolist()}  # fmt: skip
         if asked is not None:
             right = seen == asked
             found["recognised"] = float(np.mean(right))
@@ -153,8 +161,8 @@ class Judge:
     def _near(self, f: np.ndarray, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Distances (n,) from the nearest training image, of the first 1,000 images at most."""
         return {
-            "near_features": nearest(f[:_NEAR], self._train)[0][:, 0],
-            "near_pixels": self._nearest_pixels(pixels)[0],
+            "nearest_features": nearest(f[:_NEAR], self._train)[0][:, 0],
+            "nearest_pixels": self._nearest_pixels(pixels)[0],
         }
 
     def _nearest_pixels(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
