@@ -85,6 +85,42 @@ def scale_channels(N: int, H: int, W: int, C: int) -> Arguments:
     return (f32(N, H * W, C), f32(N, C), f32(N, H * W, C))
 
 
+def sum_pixels(N: int, H: int, W: int, C: int) -> Arguments:
+    return (f32(N, H * W, C), f32(N, C))
+
+
+def add_to_channels(N: int, H: int, W: int, C: int) -> Arguments:
+    return (f32(N, H * W, C), f32(C), False)
+
+
+def modulate_forward(N: int, H: int, W: int, C: int) -> Arguments:
+    return (RELU, 0.0, f32(N, H * W, C), f32(N, C), f32(N, C), f32(N, H * W, C))
+
+
+def modulate_backward(N: int, H: int, W: int, C: int) -> Arguments:
+    x, sums = f32(N, H * W, C), (f32(N, C), f32(N, C))
+    return (RELU, 0.0, x, f32(N, C), np.maximum(x, 0), f32(*x.shape), f32(*x.shape), *sums)
+
+
+def filters(C: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Those of a transposed 4 x 4 convolution from 4 C to 2 C channels; u and v."""
+    return f32(4 * C, 2 * C, 16), f32(2 * C), f32(4 * C, 16)
+
+
+def spectral_rows(N: int, H: int, W: int, C: int) -> Arguments:
+    weights, u, v = filters(C)
+    return (weights, v, u)
+
+
+def spectral_columns(N: int, H: int, W: int, C: int) -> Arguments:
+    return filters(C)
+
+
+def spectral_gradient(N: int, H: int, W: int, C: int) -> Arguments:
+    weights, u, v = filters(C)
+    return (f32(*weights.shape), weights, u, v, 1.7, f32(*weights.shape))
+
+
 def upsample_forward(N: int, H: int, W: int, C: int) -> Arguments:
     return (f32(N, H, W, C), (2, 2), True, f32(N, 2 * H, 2 * W, C))
 
@@ -104,6 +140,13 @@ CASES: dict[str, tuple[str, Callable[..., Arguments], list[int]]] = {
     "global_avgpool_forward": ("channels", global_avgpool_forward, [1]),
     "global_avgpool_backward": ("channels", global_avgpool_backward, [1]),
     "scale_channels": ("channels", scale_channels, [2]),
+    "sum_pixels": ("channels", sum_pixels, [1]),
+    "add_to_channels": ("channels", add_to_channels, [0]),
+    "modulate_forward": ("modulate", modulate_forward, [5]),
+    "modulate_backward": ("modulate", modulate_backward, [6, 7, 8]),
+    "spectral_rows": ("spectral", spectral_rows, [2]),
+    "spectral_columns": ("spectral", spectral_columns, [2]),
+    "spectral_gradient": ("spectral", spectral_gradient, [5]),
     "upsample_forward": ("upsample", upsample_forward, [3]),
     "upsample_backward": ("upsample", upsample_backward, [3]),
 }

@@ -22,7 +22,7 @@ FILES = (
     "embedding", "entries", "few_channels", "field_values", "fields", "fusion", "gather", "gru",
     "gru_reset_first", "im2col", "interaction", "isotonic", "layernorm", "likelihood", "loss",
     "lstm", "matmul", "maxpool", "metrics", "mlp", "modulate", "optimizer", "rnn", "scaling",
-    "series_windows", "sparse", "strings", "upsample", "winograd",
+    "series_windows", "sparse", "spectral", "strings", "upsample", "winograd",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ CODE = """
 import warnings
 import numpy as np, fastdl
 from fastdl.kernels import jit
+from fastdl.adversarial.augment import DifferentiableAugmentation
 from fastdl.layers import convolution
 assert not jit.numba_is_compiling()
 warnings.simplefilter("ignore")  # NumPy's scalars warn where compiled code is silent
@@ -46,6 +47,9 @@ def run(backend):
         assert layer.algorithms["backward data"] == "columns"
         col = fastdl.im2col(images, 2, 3, 2, 1)
         results += [col, fastdl.col2im(col, images.shape, 2, 3, 2, 1)]
+        augment = DifferentiableAugmentation.preset("photographs")
+        draws = augment.draw(np.random.default_rng(5), 2, 5, 6)
+        results += [augment.forward(images, draws), augment.backward(images, draws)]
         results += [fastdl.matmul(x, x.T), *fastdl.matmul_backward(x, x.T, x @ x.T)]
     return results
 

@@ -103,6 +103,25 @@ def test_whole_images(N, P, C, rng, two_thread_counts):
     compare("channels", "global_avgpool_backward", arguments, [1], two_thread_counts, **LIMITS)
     arguments = (x, dout, x)
     compare("channels", "scale_channels", arguments, [2], two_thread_counts, **LIMITS)
+    limits = {"rtol": 1e-4, "atol": 1e-4}  # sums of 300 numbers
+    compare("channels", "sum_pixels", (x, dout), [1], two_thread_counts, **limits)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(("N", "P", "C"), [(1, 1, 1), (3, 50, 3), (2, 7, 700), (40, 300, 19)])
+def test_numbers_that_are_added_to_channels(N, P, C, relu, dtype, rng, two_thread_counts):
+    x, b = rng.standard_normal((N, P, C)).astype(dtype), rng.standard_normal(C).astype(dtype)
+    x[0, 0, 0] = np.nan  # stays
+    for function in both("channels", "add_to_channels"):
+
+        def run(function=function):
+            own = x.copy()
+            function(own, b, relu)
+            return own
+
+        one, two = two_thread_counts(run)
+        assert one.tobytes() == two.tobytes()
+        np.testing.assert_array_equal(one, np.where(relu & (x + b < 0), dtype.type(0), x + b))
 
 
 def test_nan_is_the_maximum_and_minus_infinity_has_a_place(rng):

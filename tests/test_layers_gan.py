@@ -247,6 +247,19 @@ def test_spectral_normalization_equals_pytorch_over_steps(name, rng):
     np.testing.assert_array_equal(layer.u_W, before)  # no iteration in evaluation
 
 
+@pytest.mark.parametrize("shape", [(1, 5, 30), (30, 5, 1), (6, 5, 16), (1, 1, 1), (40, 128, 25)])
+def test_spectral_kernels_equal_their_twins(shape, dtype, rng, two_thread_counts):
+    A, B, T = shape
+    W, d = rng.standard_normal(shape).astype(dtype), rng.standard_normal(shape).astype(dtype)
+    u, v = rng.standard_normal(B).astype(dtype), rng.standard_normal((A, T)).astype(dtype)
+    limits = tolerance(dtype)
+    limits["atol"] *= np.sqrt(W.size)
+    compare("spectral", "spectral_rows", (W, v, u), [2], two_thread_counts, **limits)
+    compare("spectral", "spectral_columns", (W, u, v), [2], two_thread_counts, **limits)
+    made = (d, W, u, v, 1.7, W.copy())
+    compare("spectral", "spectral_gradient", made, [5], two_thread_counts, **limits)
+
+
 def test_spectral_normalization_finds_the_largest_singular_value(rng):
     layer = fastdl.SpectralNormalization(fastdl.ClassProjection(6, 5, rng=rng, **F64), 50, rng=rng)
     layer.forward(rng.standard_normal((4, 6)), [0, 1, 4, 2])

@@ -1,152 +1,209 @@
-"""A small classifier of the user's own images, on whose features generated images are judged."""
+"""Features of images by a small classifier that is trained on the user's own images."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..callbacks import Callback
-from ..checkpoint import load, save
-from ..data.images import ImageSet, ImageStream, split_images
+from ..checkpoint import restore, save
+from ..data.images import Augmentation, ImageSet, ImageStream, normalized, split_images
 from ..files import read_arrays
 from ..graph import Graph
 from ..losses import SoftmaxCrossEntropy
 from ..memory import rows_at_once
 from ..models.image import AdImageCNN, fold
-from ..models.image.base import ImageModel
+from ..network import evaluation
 from ..trainer import Trainer
 from ..validation import check_size
 from ..vision.recipe import make_optimizer, make_schedule
+from .turns import turned
 
-HELD_OUT = 0.1  # of the images, by which its accuracy is told
-TURNS = ("0", "90", "180", "270")  # degrees
-_TURNED_BYTES = 128 << 20  # of images that are turned
-_KINDS = ("classes", "turns")
+KINDS = ("classes", "turns")
+_HELD_OUT = 0.1
+_LEAST_BATCH, _MOST_BATCH = 16, 128
+_STEPS = 20  # of an epoch where there are few images: running statistics need steps to settle
 
 
 class FeatureNetwork:
-    """Features (N, F) of images, from the last layer but one of a classifier that we train.
+    """A classifier whose last layer's inputs serve as features; ``fit`` trains one.
 
-    ``fit`` trains an ``AdImageCNN`` on the images' classes, or, where they have none, on telling by
-    which quarter turns an image was turned (Gidaris et al. 2018): features that tell that know
-    shapes. They are no features of an Inception network, so that distances on them compare with
-    each other, for the same images, and with nothing else. kind: "classes" or "turns"; classes:
-    their names; accuracy: on held-out images.
+    network: the trained ``AdImageCNN``. kind: what it tells apart, "classes", the images' own, or
+    "turns", by which quarter turn an image was turned, where they have none. classes: the names.
+    accuracy: on held_out images that it was not trained on. Distances of its features compare
+    samples for the same images and the same network only; they are no Inception FID.
     """
 
     def __init__(
-        self, network: ImageModel, kind: str, classes: tuple[str, ...], accuracy: float
-    ) -> None:
+        self, network: AdImageCNN, kind: str, classes: tuple[str, ...], accuracy: float,
+        held_out: int,
+    ) -> None:  # fmt: skip
+        if kind not in KINDS or len(classes) != network.classes:
+            raise ValueError(
+                f"kind is {kind!r} with {len(classes)} classes for {network.classes} outputs; "
+                f"expected one of {', '.join(KINDS)}."
+            )
         self.network, self.kind, self.classes = network, kind, classes
-        self.accuracy = accuracy
+        self.accuracy, self.held_out = float(accuracy), int(held_out)
         folded = fold(network)
-        logits = folded.nodes[-1]
-        self._last: Any = logits.layer  # Dense
-        self._features = Graph(logits.parents[0], SoftmaxCrossEntropy(), folded.prepare)
+        body = folded.nodes[-1].parents[0]  # what the last layer sees
+        self._body = Graph(body, SoftmaxCrossEntropy(), folded.prepare)
+        self._body.eval()
+        self._head: Any = folded.nodes[-1].layer
 
     @classmethod
     def fit(
-        cls, images: ImageSet, size: int | tuple[int, int], channels: int, *, epochs: int = 12,
-        rng: np.random.Generator | None = None, fit: str = "crop", verbose: bool = False,
+        cls, images: ImageSet, size: int | tuple[int, int] | None = None,
+        channels: int | None = None, epochs: int = 5, rng: np.random.Generator | None = None,
+        verbose: bool = False, *, lr: float = 0.003, resize: str = "crop",
+        model_options: Mapping[str, Any] | None = None,
     ) -> FeatureNetwork:  # fmt: skip
-        """Train on a set's classes, or on turns; size, channels and fit as of an ``ImageStream``.
+        """Train one on nine tenths of the images, brought to ``size`` and ``channels``.
 
-        Raises ValueError for sets that cannot be split.
+        model_options: of ``AdImageCNN``, such as widths=(16, 32, 64) for a quarter of the work.
+        On the images' labels where two classes or more have images, else on their quarter turns.
+        The same ``rng`` gives the same network. Raises ValueError for a class with one image, for
+        fewer than 2 images, and for turns of images that are not square.
+
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+        >>> images = ImageSet.from_arrays(pixels, ["bag", "shoe"] * 20)
+        >>> network = FeatureNetwork.fit(images, epochs=1, rng=np.random.default_rng(0))
+        >>> network.kind, network.features(np.zeros((3, 1, 8, 8))).shape
+        ('classes', (3, 32))
         """
-        check_size(epochs, "epochs")
-        rng = np.random.default_rng() if rng is None else rng
-        labelled = len(images.classes) > 1 and bool((images.labels >= 0).all())
-        kind, known = "classes", images
-        if not labelled:
-            kind, known = "turns", _turned(images, size, channels, fit, rng)
-        train, held = split_images(known, (1 - HELD_OUT, HELD_OUT), int(rng.integers(1 << 31)))
+        from ..vision.recipe import image_channels, image_size
+
+        pair = image_size(images, size)
+        channels = image_channels(images) if channels is None else channels
+        seeds = np.random if rng is None else rng
+        own = np.random.default_rng(int(seeds.random() * (1 << 53)))
+        kind, (train, held) = _parts(images, pair, int(own.integers(1 << 31)))
+        light = Augmentation.preset("light") if kind == "classes" else Augmentation(shift=0.0625)
         stream = ImageStream(
-            train, size, channels=channels, mean=0.5, std=0.5, fit=fit,
-            augmentation={"shift": 0.0625},
-        )  # fmt: skip
-        network = AdImageCNN(len(known.classes), channels=channels, size=stream.size, rng=rng)
-        batch = min(64, max(2, stream.rows // 8))
-        schedule = make_schedule(0.003, 1.0, epochs, stream.rows, batch)
-        trainer = Trainer(network, make_optimizer("adamw", schedule, 0.01))
-        callbacks: list[Callback] = []
-        trainer.train(
-            stream, epochs=epochs, batch_size=batch, rng=rng, callbacks=callbacks, verbose=verbose
+            train, pair, channels=channels, mean=0.5, std=0.5, augmentation=light, fit=resize
         )
-        found = cls(network.eval(), kind, known.classes, 0.0)  # type: ignore[arg-type]
-        hits = sum(
-            float((found.predict(rows.x) == rows.t.argmax(axis=1)).sum())
-            for rows in stream.evaluating(held).blocks()
+        network = AdImageCNN(
+            len(train.classes), channels=channels, size=pair, rng=own, **(model_options or {})
         )
-        found.accuracy = hits / len(held)
+        batch = min(stream.rows, max(_LEAST_BATCH, min(_MOST_BATCH, stream.rows // _STEPS)))
+        schedule = make_schedule(lr, 0.5, check_size(epochs, "epochs"), stream.rows, batch)
+        Trainer(network, make_optimizer("adamw", schedule, 0.01)).train(
+            stream, epochs=epochs, batch_size=batch, rng=own, loss_at="before", verbose=verbose
+        )
+        found = cls(network.eval(), kind, tuple(train.classes), 0.0, len(held))  # type: ignore[arg-type]
+        right = [
+            np.sum(found.predict(block.x) == block.t.argmax(axis=1))
+            for block in stream.evaluating(held).blocks()
+        ]
+        found.accuracy = float(np.sum(right) / len(held))
         return found
 
-    def features(self, x: np.ndarray) -> np.ndarray:
-        """float64 (N, F) of images x (N, C, H, W) from -1 to 1, in pieces of bounded memory."""
-        return np.concatenate([self._features.predict(own) for own in _pieces(x)]).astype(
-            np.float64
-        )
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return int(self._head.W.shape[0])
 
-    def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """float64 (N, classes): what the classifier thinks of images."""
+    def features(self, x: ArrayLike) -> np.ndarray:
+        """Features float64 (N, width) of images x (N, C, H, W) of values from -1 to 1.
+
+        Raises ValueError for images of other sizes or values, TypeError for no numbers.
+        """
+        parts = [self._features(block) for block in self._blocks(x)]
+        return np.concatenate(parts)
+
+    def probabilities(self, x: ArrayLike) -> np.ndarray:
+        """Probabilities float64 (N, classes) of such images."""
         return self.of_features(self.features(x))
 
+    def predict(self, x: ArrayLike) -> np.ndarray:
+        """The most likely class's index (N,) of such images."""
+        found: np.ndarray = self.probabilities(x).argmax(axis=1)
+        return found
+
     def of_features(self, features: np.ndarray) -> np.ndarray:
-        """The same of features (N, F)."""
-        logits = features @ self._last.W.astype(np.float64) + self._last.b.astype(np.float64)
+        """Probabilities (N, classes) from features (N, width)."""
+        logits = features @ self._head.W.astype(np.float64) + self._head.b
         e = np.exp(logits - logits.max(axis=1, keepdims=True))
         found: np.ndarray = e / e.sum(axis=1, keepdims=True)
         return found
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """The class (N,) of images, as an index into ``classes``."""
-        found: np.ndarray = self.probabilities(x).argmax(axis=1)
-        return found
+    def blocks(self, images: Any, count: int | None = None) -> Iterator[np.ndarray]:
+        """The first ``count`` images of a set or of an array, of values from -1 to 1, in pieces."""
+        rows = len(images) if count is None else min(count, len(images))
+        if not isinstance(images, ImageSet):
+            yield from self._blocks(np.asarray(images)[:rows])
+            return
+        size = self._rows_at_once()
+        for start in range(0, rows, size):
+            own = slice(start, min(start + size, rows))
+            yield normalized(images.load(own, self.network.size, self.network.channels), 0.5, 0.5)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to one safetensors file; ``load`` reads it."""
-        known = {"kind": self.kind, "classes": list(self.classes), "accuracy": self.accuracy}
+    def features_of(self, images: Any, count: int | None = None) -> np.ndarray:
+        """``features`` of the first ``count`` images of a set or of an array."""
+        return np.concatenate([self._features(x) for x in self.blocks(images, count)])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it to one safetensors file, which ``load`` reads."""
+        known = {
+            "kind": self.kind, "classes": list(self.classes), "accuracy": self.accuracy,
+            "held_out": self.held_out,
+        }  # fmt: skip
         save(self.network, path, features=known)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> FeatureNetwork:
-        """That of a file; ValueError where it is damaged or holds something else."""
-        network = load(path)
-        known = read_arrays(path, "network")[1].get("extra", {}).get("features")
-        if not isinstance(network, ImageModel) or not isinstance(known, dict):
-            raise ValueError(f"{path} holds a {type(network).__name__}, no network of features.")
-        try:
-            kind, accuracy = str(known["kind"]), float(known["accuracy"])
-            classes = tuple(map(str, known["classes"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error!r}.") from None
-        if kind not in _KINDS or len(classes) != network.classes:
-            raise ValueError(f"{path} is damaged: {kind!r} with {len(classes)} classes.")
-        return cls(network.eval(), kind, classes, accuracy)  # type: ignore[arg-type]
+    def load(cls, path: str | PathLike[str]) -> FeatureNetwork:
+        """That of a file; FileNotFoundError, and ValueError where it holds something else."""
+        arrays, description = read_arrays(path, "network")
+        network = restore(description, arrays, str(path))
+        known = description.get("extra", {}).get("features")
+        if not isinstance(network, AdImageCNN) or not isinstance(known, dict):
+            raise ValueError(f"{path} holds a {type(network).__name__}, no FeatureNetwork.")
+        return cls(
+            network.eval(), known["kind"], tuple(known["classes"]), known["accuracy"],  # type: ignore[arg-type]
+            known["held_out"],
+        )  # fmt: skip
+
+    def _rows_at_once(self) -> int:
+        H, W = self.network.size
+        return rows_at_once(self.network.channels * H * W)
+
+    def _blocks(self, x: ArrayLike) -> Iterator[np.ndarray]:
+        images = np.asarray(x)
+        wanted = (self.network.channels, *self.network.size)
+        if images.ndim != 4 or images.shape[1:] != wanted or not len(images):
+            raise ValueError(
+                f"x has shape {images.shape}; expected images (N, {', '.join(map(str, wanted))})."
+            )
+        size = self._rows_at_once()
+        for start in range(0, len(images), size):
+            block = images[start : start + size]
+            if block.dtype.kind in "fiub" and np.abs(block).max() > 1.01:
+                raise ValueError(
+                    f"x has values from {block.min():g} to {block.max():g}; expected -1 to 1: for "
+                    "pixels from 0 to 255 that is x / 127.5 - 1."
+                )
+            yield block
+
+    def _features(self, block: np.ndarray) -> np.ndarray:
+        with evaluation(self._body):
+            return self._body.predict(block).astype(np.float64)
 
 
-def _pieces(x: np.ndarray) -> Iterator[np.ndarray]:
-    if np.ndim(x) != 4 or not len(x):
-        raise ValueError(f"x has shape {np.shape(x)}; expected images (N, C, H, W), one or more.")
-    size = rows_at_once(x[:1].size)
-    for start in range(0, len(x), size):
-        yield x[start : start + size]
-
-
-def _turned(
-    images: ImageSet, size: int | tuple[int, int], channels: int, fit: str,
-    rng: np.random.Generator,
-) -> ImageSet:  # fmt: skip
-    """Some of the images, each turned by no, one, two and three quarters; the turns are labels."""
-    side = (size, size) if isinstance(size, int) else tuple(size)
-    most = max(4, _TURNED_BYTES // (4 * side[0] * side[1] * channels))
-    rows = np.sort(rng.permutation(len(images))[:most])
-    pixels = images.load(rows, side, channels, fit=fit).transpose(0, 2, 3, 1)
-    if side[0] != side[1]:
-        raise ValueError(f"size is {side}; quarter turns need square images.")
-    turned = np.concatenate([np.rot90(pixels, turn, axes=(1, 2)) for turn in range(4)])
-    labels = np.repeat(np.arange(4), len(rows))
-    made = ImageSet.from_arrays(np.ascontiguousarray(turned), labels)
-    return ImageSet(made.source, made.rows, made.labels, TURNS)
+def _parts(images: ImageSet, size: tuple[int, int], seed: int) -> tuple[str, list[ImageSet]]:
+    """What is told apart, and the images to train on and to hold out, with labels."""
+    if len(images) < 2:
+        raise ValueError(f"There are {len(images)} images; a FeatureNetwork needs 2 or more.")
+    shares = 1 - _HELD_OUT, _HELD_OUT
+    present = np.unique(images.labels)
+    if present.min() >= 0 and len(present) >= 2:
+        return KINDS[0], split_images(images, shares, seed)
+    if size[0] != size[1]:
+        raise ValueError(
+            f"The images have no two classes and are {size[0]} x {size[1]}: quarter turns, which "
+            "are told apart then, need square ones."
+        )
+    alike = ImageSet(images.source, images.rows, np.zeros(len(images), np.int64), ("any",))
+    return KINDS[1], [turned(part) for part in split_images(alike, shares, seed)]

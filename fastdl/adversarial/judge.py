@@ -1,15 +1,12 @@
-"""How good generated images are: distances, neighbours and classes beside those of real images."""
+"""What generated images are worth, measured against real ones that no network was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..data.images import ImageSet, normalized
-from ..memory import rows_at_once
 from ..metrics.generated import (
     class_shares,
     frechet_distance,
@@ -20,129 +17,168 @@ from ..metrics.generated import (
 from ..validation import check_size
 from .features import FeatureNetwork
 
-QUANTILE = 0.01  # of distances to the nearest training image
-_NEIGHBOURS = 5
-_BLOCK_BYTES = 64 << 20  # of training images that are compared with at a time
-
-Images = ImageSet | np.ndarray
+_NEAR = 1000  # images whose nearest training images are looked for
+_QUANTILE = 0.01
+_BYTES = 64 << 20  # of training images that are compared at a time, as float64
 
 
 class Judge:
-    """Compares generated images with real ones that were held out, and with the training's.
+    """Judges images (N, C, H, W) of values from -1 to 1 by features of our own classifier.
 
-    features: the network on whose features all but pixels are compared. real: held-out images,
-    train: those that the generator learned from, as sets or arrays (N, C, H, W) from -1 to 1.
-    count: how many of the real ones are compared, at most. Beside each figure stands its floor:
-    the same figure of as many training images in the place of the generated ones.
+    features: a ``FeatureNetwork`` of the training images. real: held-out images, an ``ImageSet`` or
+    an array of such values; train: the generator's training images, likewise. count: how many of
+    the held-out and of the generated images are used at most. k: of the neighbours' balls. seed: of
+    the halves, and of the kernel distance's subsets: results are the same every time.
+
+    Held-out images are cut into two halves. Generated ones are compared with the second, as many as
+    the first has at most; "floor" figures are the first half's, of the same number: what a perfect
+    generator would have. All distances are of our own classifier's features, no Inception FID.
+    Raises ValueError for images that do not fit, and for fewer than 2 (k + 1) held-out ones.
+
+    >>> from fastdl.data.images import ImageSet
+    >>> pixels = np.random.default_rng(0).integers(0, 256, (80, 8, 8), np.uint8)
+    >>> images = ImageSet.from_arrays(pixels, [0, 1] * 40)
+    >>> features = FeatureNetwork.fit(images[:60], epochs=1, rng=np.random.default_rng(0))
+    >>> judge = Judge(features, images[60:], images[:60], k=3)
+    >>> found = judge.judge(np.zeros((10, 1, 8, 8)))
+    >>> found["count"], found["recall"], found["frechet"]
+    (10, 0.0, None)
     """
 
     def __init__(
-        self, features: FeatureNetwork, real: Images, train: Images, *, count: int = 2000,
-        fit: str = "crop",
+        self, features: FeatureNetwork, real: Any, train: Any, *, count: int = 10_000, k: int = 5,
+        seed: int = 0,
     ) -> None:  # fmt: skip
-        self.features, self.fit = features, fit
-        self.count = check_size(count, "count")
-        self.train = train
-        self._real_pixels = np.concatenate(list(self._blocks(_some(real, self.count))))
-        self.real = features.features(self._real_pixels)
-        self._of_train = np.concatenate([features.features(x) for x in self._blocks(train)])
-        self._known: dict[str, Any] = {}  # figures of real images, by how many
+        self.features, self.train, self.seed = features, train, seed
+        self.count, self.k = check_size(count, "count"), check_size(k, "k")
+        size = min(len(real), self.count)
+        if size < 2 * (k + 1):
+            raise ValueError(
+                f"There are {size} held-out images; with k = {k} the Judge needs {2 * (k + 1)} or "
+                "more. Hold out more, or lower k."
+            )
+        order = np.random.default_rng(seed).permutation(len(real))[:size]
+        chosen = real[order]
+        self._real = features.features_of(chosen)
+        self._pixels = _pixels(features, chosen, min(size, _NEAR))
+        self._train = features.features_of(train)
+        self._floors: dict[int, dict[str, Any]] = {}
+        self._real_near = self._near(self._real, self._pixels)
 
-    def judge(self, images: np.ndarray, classes: ArrayLike | None = None) -> dict[str, Any]:
-        """Figures of images (N, C, H, W) from -1 to 1; classes (N,): those they were made by.
+    def judge(self, images: ArrayLike, classes: ArrayLike | None = None) -> dict[str, Any]:
+        """Figures of generated images, by name.
 
-        "frechet", "kernel": distances on the features; "precision", "recall", "density",
-        "coverage": see ``metrics.generated``; "..._floor": of training images. "recognised": the
-        share of images whose class the classifier tells rightly, None without classes. "shares":
-        of the classes that it tells, "real_shares": of real images. "nearest_pixels" and
-        "nearest_features": the 1 % quantile of the distances to the nearest training image,
-        "..._real": of held-out real images. A figure that so few rows do not have is None.
+        classes (N,): those that the images were asked to be of, indices as the feature network's.
+
+        "count": how many were compared, with "real" held-out ones. "kind", "accuracy": of the
+        feature network. "frechet", "kernel": ``frechet_distance`` and ``kernel_distance`` of
+        features; "precision", "recall", "density", "coverage": as by ``neighbour_scores``; each
+        beside its floor, such as "frechet_floor". The Fréchet distance is None where there are no
+        more images than features. "shares" (a list), "entropy", "smallest", "largest": of the
+        recognised classes, whose names are "classes", and "real_shares" those of real images;
+        "recognised": the share of images that are recognised as the class asked for,
+        "recognised_by_class" a list; None without classes, or where the feature network tells
+        turns. "nearest_features", "nearest_pixels": the 1 % quantile of distances from the nearest
+        training image, Euclidean in features and in pixels, of the first 1,000 images;
+        "nearest_features_real", "nearest_pixels_real": the same of held-out images. What is nearer
+        than those was learned by heart.
+
+        Raises ValueError for images that do not fit, or k and fewer, and for classes that do not.
         """
-        made = self.features.features(images)
-        found: dict[str, Any] = {
-            "count": len(made), "real": len(self.real), "kind": self.features.kind,
-            "accuracy": self.features.accuracy, **self._compared(made),
+        x = np.asarray(images)[: self.count]
+        if len(x) <= self.k:
+            raise ValueError(f"There are {len(x)} images; with k = {self.k} it takes more.")
+        f = self.features.features(x)
+        half = len(self._real) // 2
+        size = min(len(f), half)
+        found = {
+            "count": size, "real": len(self._real) - half, "kind": self.features.kind,
+            "accuracy": self.features.accuracy, **self._compared(f[:size]),
         }  # fmt: skip
-        found |= {f"{name}_floor": value for name, value in self._floor(len(made)).items()}
-        told = self.features.of_features(made).argmax(axis=1)
-        found |= self._classes(told, classes)
-        found["nearest_features"] = _quantile(nearest(made, self._of_train)[0])
-        found["nearest_pixels"] = _quantile(self._nearest_pixels(images))
-        return found | self._real_neighbours()
+        found |= {f"{name}_floor": value for name, value in self._floor(size).items()}
+        found |= self._classes(f, None if classes is None else np.asarray(classes)[: self.count])
+        own = self._near(f, _pixels(self.features, x, _NEAR))
+        for name, values in own.items():
+            found[name] = float(np.quantile(values, _QUANTILE))
+            found[f"{name}_real"] = float(np.quantile(self._real_near[name], _QUANTILE))
+        return found
 
-    def _compared(self, rows: np.ndarray) -> dict[str, Any]:
-        enough = min(len(rows), len(self.real)) > rows.shape[1]
-        found: dict[str, Any] = {
-            "frechet": frechet_distance(rows, self.real) if enough else None,
-            "kernel": kernel_distance(rows, self.real, rng=np.random.default_rng(0)),
+    def neighbours(self, images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Of each image the nearest training image in pixels: distances (N,) and indices (N,)."""
+        x = np.asarray(images)
+        return self._nearest_pixels(_pixels(self.features, x, len(x)))
+
+    def _compared(self, f: np.ndarray) -> dict[str, Any]:
+        """Features (n, F) in relation to the second half of the real ones, or n of it."""
+        half = len(self._real) // 2
+        other = self._real[half : half + len(f)] if len(f) < half else self._real[half:]
+        enough = min(len(f), len(other)) > f.shape[1]
+        return {
+            "frechet": frechet_distance(f, other) if enough else None,
+            "kernel": kernel_distance(f, other, rng=np.random.default_rng(self.seed)),
+            **neighbour_scores(other, f, self.k),
         }
-        if min(len(rows), len(self.real)) > _NEIGHBOURS:
-            return found | neighbour_scores(self.real, rows, _NEIGHBOURS)
-        return found | dict.fromkeys(("precision", "recall", "density", "coverage"))
 
-    def _floor(self, count: int) -> dict[str, Any]:
-        """The figures of as many training images, drawn once and for all."""
-        if count not in self._known:
-            rows = np.random.default_rng(1).permutation(len(self._of_train))[:count]
-            self._known[count] = self._compared(self._of_train[rows])
-        found: dict[str, Any] = self._known[count]
-        return found
+    def _floor(self, size: int) -> dict[str, Any]:
+        if size not in self._floors:
+            self._floors[size] = self._compared(self._real[:size])
+        return self._floors[size]
 
-    def _classes(self, told: np.ndarray, classes: ArrayLike | None) -> dict[str, Any]:
+    def _classes(self, f: np.ndarray, asked: np.ndarray | None) -> dict[str, Any]:
+        names = ("shares", "entropy", "smallest", "largest", "recognised", "recognised_by_class")
+        found: dict[str, Any] = dict.fromkeys(names)
+        if asked is not None:
+            self._check(asked, len(f))
         if self.features.kind != "classes":
-            return {"recognised": None}
-        known = len(self.features.classes)
-        real = self.features.of_features(self.real).argmax(axis=1)
-        found: dict[str, Any] = {
-            "classes": list(self.features.classes), **class_shares(told, known),
-            "real_shares": class_shares(real, known)["shares"], "recognised": None,
-        }  # fmt: skip
-        if classes is not None:
-            found["recognised"] = float(np.mean(told == np.asarray(classes)))
+            return found
+        K = len(self.features.classes)
+        seen = self.features.of_features(f).argmax(axis=1)
+        found |= class_shares(seen, K)
+        found["shares"] = found["shares"].tolist()
+        real = self.features.of_features(self._real).argmax(axis=1)
+        found |= {"classes": list(self.features.classes),
+                  "real_shares": class_shares(real, K)["shares"].tolist()}  # fmt: skip
+        if asked is not None:
+            right = seen == asked
+            found["recognised"] = float(np.mean(right))
+            found["recognised_by_class"] = [
+                float(np.mean(right[asked == k])) if (asked == k).any() else None for k in range(K)
+            ]
         return found
 
-    def _real_neighbours(self) -> dict[str, float]:
-        """The quantiles of the held-out real images, found once."""
-        if "real" not in self._known:
-            self._known["real"] = {
-                "nearest_features_real": _quantile(nearest(self.real, self._of_train)[0]),
-                "nearest_pixels_real": _quantile(self._nearest_pixels(self._real_pixels)),
-            }
-        found: dict[str, float] = self._known["real"]
-        return found
+    def _check(self, asked: np.ndarray, rows: int) -> None:
+        if asked.shape != (rows,) or asked.dtype.kind not in "iu":
+            raise ValueError(
+                f"classes has shape {asked.shape} of {asked.dtype}; expected indices ({rows},)."
+            )
+        K = len(self.features.classes)
+        if self.features.kind == "classes" and not (asked.min() >= 0 and asked.max() < K):
+            raise ValueError(
+                f"classes has {asked.min()} to {asked.max()}; the feature network knows 0 to "
+                f"{K - 1}."
+            )
 
-    def _nearest_pixels(self, images: np.ndarray) -> np.ndarray:
-        """Each image's distance to the nearest training image; these come block by block."""
-        rows = np.asarray(images, np.float64).reshape(len(images), -1)
-        best = np.full(len(rows), np.inf)
-        held: list[np.ndarray] = []
-        for block in self._blocks(self.train):
-            held.append(block.reshape(len(block), -1))
-            if sum(part.size for part in held) * 8 >= _BLOCK_BYTES:
-                best, held = np.minimum(best, nearest(rows, np.concatenate(held))[0][:, 0]), []
-        if held:
-            best = np.minimum(best, nearest(rows, np.concatenate(held))[0][:, 0])
-        return best
+    def _near(self, f: np.ndarray, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Distances (n,) from the nearest training image, of the first 1,000 images at most."""
+        return {
+            "nearest_features": nearest(f[:_NEAR], self._train)[0][:, 0],
+            "nearest_pixels": self._nearest_pixels(pixels)[0],
+        }
 
-    def _blocks(self, images: Images) -> Iterator[np.ndarray]:
-        """Images (n, C, H, W) from -1 to 1, in pieces of bounded memory."""
-        size, channels = self.features.network.size, self.features.network.channels
-        rows = rows_at_once(size[0] * size[1] * channels)
-        for start in range(0, len(images), rows):
-            if isinstance(images, np.ndarray):
-                yield images[start : start + rows]
-                continue
-            pixels = images.load(slice(start, start + rows), size, channels, fit=self.fit)
-            yield normalized(pixels, [0.5] * channels, [0.5] * channels)
+    def _nearest_pixels(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As ``neighbours``, of pixels (n, D), against some training images after the other."""
+        rows = max(1, _BYTES // (8 * pixels.shape[1]))
+        best, place = np.full(len(pixels), np.inf), np.zeros(len(pixels), np.int64)
+        for start in range(0, len(self.train), rows):
+            part = self.train[start : start + rows]
+            distance, index = nearest(pixels, _pixels(self.features, part, len(part)))
+            nearer = distance[:, 0] < best
+            best[nearer] = distance[nearer, 0]
+            place[nearer] = start + index[nearer, 0]
+        return best, place
 
 
-def _some(images: Images, count: int) -> Images:
-    """At most ``count`` of the images, drawn once and for all."""
-    if len(images) <= count:
-        return images
-    found: Images = images[np.sort(np.random.default_rng(0).permutation(len(images))[:count])]
-    return found
-
-
-def _quantile(distances: np.ndarray) -> float:
-    return float(np.quantile(distances, QUANTILE))
+def _pixels(features: FeatureNetwork, images: Any, count: int) -> np.ndarray:
+    """The first images as rows (n, D) float32, channels last, of values from -1 to 1."""
+    blocks = features.blocks(images, count)
+    return np.concatenate([x.transpose(0, 2, 3, 1).reshape(len(x), -1) for x in blocks])

@@ -63,7 +63,7 @@ class Watch(Callback):
         self.good: Path | None = None
         self._seen: dict[str, int] = {}  # epochs in a row that a kind of the samples was seen
         self._won = False
-        self._good_step = -1  # of the last healthy epoch's end
+        self._good_step = self._kept_step = -1  # of the last healthy epoch's end
 
     @property
     def healthy(self) -> bool:
@@ -127,13 +127,13 @@ class Watch(Callback):
     def _keep_good(self, run: Run) -> None:
         """Link the last healthy epoch's checkpoint, once it is there."""
         path = run.last_checkpoint
-        if path is None:
+        if path is None or self._kept_step == self._good_step:
             return
         good = path.with_name(GOOD)
         if path.name == f"step-{self._good_step:012d}.safetensors" and path.is_file():
             if not (good.is_file() and os.path.samefile(path, good)):
                 write_atomically(good, lambda temporary: _same(path, temporary))
-            self.good = good
+            self.good, self._kept_step = good, self._good_step
         elif self.good is None and self._good_step >= 0 and good.is_file():
             self.good = good  # of the run that this one goes on from
 

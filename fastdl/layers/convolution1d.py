@@ -94,18 +94,20 @@ class Conv1D(Layer):
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (B, T, in_channels); sets dW and db."""
-        d = self._parameter_gradients(dout)
-        x, _ = required(self._saved, self)
-        dx = step_array(x.shape, self.dtype)
-        B, T, C = x.shape
-        ops.conv2d_backward_data(self._filters(self.W), d, *self._geometry, dx.reshape(B, 1, T, C))
-        return dx
+        x, d = self._before(dout)
+        self._parameter_gradients(x, d)
+        return self._dx(x, d)
 
     def backward_parameters(self, dout: ArrayLike) -> None:
         """Sets dW and db only."""
-        self._parameter_gradients(dout)
+        self._parameter_gradients(*self._before(dout))
 
-    def _parameter_gradients(self, dout: ArrayLike) -> np.ndarray:
+    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
+        """dx only."""
+        return self._dx(*self._before(dout))
+
+    def _before(self, dout: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """x, and the gradient before the activation, as images (B, 1, T, channels)."""
         x, out = required(self._saved, self)
         d = as_real(dout, self.dtype, "dout")
         if d.shape != out.shape:
@@ -113,12 +115,16 @@ class Conv1D(Layer):
         if self.activation == "relu":
             d = before_relu(out, d)
         B, T, C = x.shape
+        return x.reshape(B, 1, T, C), d.reshape(B, 1, T, self.out_channels)
+
+    def _dx(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
+        dx = step_array(x.shape, self.dtype)
+        ops.conv2d_backward_data(self._filters(self.W), d, *self._geometry, dx)
+        return dx.reshape(len(dx), dx.shape[2], dx.shape[3])
+
+    def _parameter_gradients(self, x: np.ndarray, d: np.ndarray) -> None:
         self.dW, self.db = np.empty_like(self.W), np.empty_like(self.b)
-        d = d.reshape(B, 1, T, self.out_channels)
-        ops.conv2d_backward_weights(
-            x.reshape(B, 1, T, C), d, *self._geometry, self._filters(self.dW), self.db
-        )
-        return d
+        ops.conv2d_backward_weights(x, d, *self._geometry, self._filters(self.dW), self.db)
 
     def _filters(self, W: np.ndarray) -> np.ndarray:
         """W as the filters (K, C, 1, kernel_size) of images, without a copy."""

@@ -101,8 +101,8 @@ class ConvTranspose2D(Convolution):
         x = self._given(x)
         out = self._images(x, self.output_shape(*x.shape[1:3]))
         if self.bias:
-            out += self.b
-        if self.activation == "relu":
+            ops.add_to_channels(_pixels(out), self.b, self.activation == "relu")
+        elif self.activation == "relu":
             flat = out.reshape(-1)
             ops.activation_forward(kinds.RELU, 0.0, flat, flat)
         self.x, self._out = x, out
@@ -134,5 +134,12 @@ class ConvTranspose2D(Convolution):
     def _parameter_gradients(self, x: np.ndarray, d: np.ndarray) -> None:
         self.db = np.empty(0, self.dtype)
         if self.bias:
-            self.db = d.reshape(-1, self.out_channels).sum(axis=0)
+            sums = np.empty((len(d), self.out_channels), self.dtype)
+            ops.sum_pixels(_pixels(d), sums)
+            self.db = sums.sum(axis=0)
         self._weights(d, x, np.empty(0, self.dtype))
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    """Images (N, H, W, C) as (N, P, C)."""
+    return images.reshape(len(images), -1, images.shape[3])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..validation import check_size
-from .base import Layer, Parameter, described, registry, required
+from .base import Layer, Parameter, described, ops, registry, required
 from .class_projection import ClassProjection
 from .convolution import Conv2D
 from .convolution_transpose import ConvTranspose2D
@@ -76,19 +76,23 @@ class SpectralNormalization(Layer):
     def _start(self, name: str, rng: np.random.Generator | None) -> None:
         draw = np.random.standard_normal if rng is None else rng.standard_normal
         matrix = self._matrix(name, getattr(self, name))
-        for side, size in zip("uv", matrix.shape, strict=True):
+        A, B, T = matrix.shape
+        for side, size in (("u", B), ("v", A * T)):
             setattr(self, f"{side}_{name}", _unit(draw(size).astype(self.dtype)))
         self._iterate(name, matrix, _FIRST_ITERATIONS)
 
     def _matrix(self, name: str, W: np.ndarray) -> np.ndarray:
-        """W with a row for each output."""
-        return np.moveaxis(W, self._axes[name], 0).reshape(W.shape[self._axes[name]], -1)
+        """W (A, B, T), seen with its B outputs in the middle."""
+        axis = self._axes[name]
+        return W.reshape(int(np.prod(W.shape[:axis])), W.shape[axis], -1)
 
     def _iterate(self, name: str, matrix: np.ndarray, times: int) -> None:
         u, v = getattr(self, f"u_{name}"), getattr(self, f"v_{name}")
         for _ in range(times):
-            u = _unit(_product(matrix, v))
-            v = _unit(_product(matrix.T, u))
+            u = _unit(_rows(matrix, v))
+            v = np.empty_like(v)
+            ops.spectral_columns(matrix, u, v.reshape(len(matrix), -1))
+            v = _unit(v)
         setattr(self, f"u_{name}", u)
         setattr(self, f"v_{name}", v)
 
@@ -101,7 +105,7 @@ class SpectralNormalization(Layer):
             if self.training:
                 self._iterate(name, matrix, self.iterations)
             u, v = getattr(self, f"u_{name}"), getattr(self, f"v_{name}")
-            sigma = max(float(u @ _product(matrix, v)), _SMALL)
+            sigma = max(float(np.sum(u * _rows(matrix, v))), _SMALL)
             used[name] = (W / self.dtype.type(sigma), sigma, u, v)
         self._used = used
         self._lend()
@@ -143,11 +147,13 @@ class SpectralNormalization(Layer):
             d = getattr(self.layer, f"d{name}")
             if name in self._axes and d is not None:
                 W, sigma, u, v = required(self._used, self)[name]
-                axis = self._axes[name]
-                moved = np.moveaxis(d, axis, 0).shape
-                along = np.moveaxis(np.outer(u, v).reshape(moved), 0, axis)
-                share = self.dtype.type(np.sum(d * W, dtype=np.float64))
-                d = (d - share * along) / self.dtype.type(sigma)
+                whole = np.empty_like(W)
+                views = (self._matrix(name, own) for own in (np.ascontiguousarray(d), W))
+                ops.spectral_gradient(
+                    *views, u, v.reshape(-1, self._matrix(name, W).shape[2]), sigma,
+                    self._matrix(name, whole),
+                )  # fmt: skip
+                d = whole
             setattr(self, f"d{name}", d)
 
     def config(self) -> dict[str, Any]:
@@ -160,7 +166,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return found.astype(vector.dtype)
 
 
-def _product(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """matrix vector; sums in an order that does not depend on BLAS's threads."""
-    found: np.ndarray = np.einsum("ij,j->i", matrix, vector)
-    return found
+def _rows(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """The matrix times v, in an order of sums that does not depend on threads."""
+    u = np.empty(matrix.shape[1], matrix.dtype)
+    ops.spectral_rows(matrix, v.reshape(len(matrix), -1), u)
+    return u

@@ -84,6 +84,12 @@ class TimeDistributed(Layer):
         self.layer.backward_parameters(self._rows(dout))
         self._take_gradients()
 
+    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
+        """dx only."""
+        B, T = required(self._shape, self)
+        dx = self.layer.backward_inputs(self._rows(dout))
+        return dx.reshape(B, T, *dx.shape[1:])
+
     def _rows(self, dout: ArrayLike) -> np.ndarray:
         shape, array = required(self._shape, self), np.asarray(dout)
         if array.shape[:2] != shape:

@@ -56,13 +56,16 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     means = [rows.mean(axis=0) for rows in parts]
     # With C = R'R, (C_a C_b)^(1/2) has the trace of the singular values of R_a R_b'. Square roots
     # of the covariances' eigenvalues would lose half of all digits where features are constant.
-    first, second = (
-        np.linalg.qr((rows - mean) / np.sqrt(len(rows) - 1), mode="r")
-        for rows, mean in zip(parts, means, strict=True)
-    )
+    first, second = (_root(rows - mean) for rows, mean in zip(parts, means, strict=True))
     shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
     found = np.sum((means[0] - means[1]) ** 2) + np.sum(first**2) + np.sum(second**2) - 2 * shared
     return max(0.0, float(found))
+
+
+def _root(rows: Floats) -> Floats:
+    """R (F, F) with R'R = the covariance of rows (N, F) of mean 0."""
+    found: Any = np.linalg.qr(rows / np.sqrt(len(rows) - 1), mode="r")
+    return np.asarray(found, np.float64)
 
 
 def kernel_distance(
