@@ -386,6 +386,16 @@ def test_the_commands_defaults_are_the_jobs():
         options_from(GANJob, {"size": 28.5}, "a file")
 
 
+def test_the_estimator_takes_a_run_folder(trained):
+    from fastdl import AdImageGAN
+
+    found = AdImageGAN.load(trained)
+    assert found.classes_.tolist() == CLASSES and found.n_iter_ == 2
+    assert (found.width, found.latent, found.epochs, found.resize) == (4, 8, 2, "crop")
+    expected, _ = load_gan(trained).sample(3, "green", rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(found.sample(3, "green", random_state=0), expected)
+
+
 def test_a_saved_network_is_the_trained_one(trained):
     gan = load_gan(trained).gan
     assert str(gan) == "DCGAN" and gan.classes == 3 and gan.averaged is not None

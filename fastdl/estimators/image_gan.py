@@ -109,7 +109,7 @@ class AdImageGAN(HoldsModel):
             raise ValueError(f"classes is {self.classes!r}; expected one of {', '.join(CLASSES)}.")
         images, names = labelled_or_not(X, y)
         parts = whole_parts(images, classes=self.classes, size=self.size, fit=self.resize)
-        training = begin(recipe, parts, generator(self.random_state))
+        training = begin(recipe, parts.in_memory(), generator(self.random_state))
         training.train(callbacks, verbose=bool(self.verbose), resume=resume)
         self._forget()
         self.model_, self.kind_ = training.trained.gan, training.trained.kind
@@ -189,6 +189,7 @@ class AdImageGAN(HoldsModel):
             raise ValueError("A loaded GAN has no images that it learned from; fit it to judge it.")
         parts = whole_parts(images, classes=self.classes, size=self.kind_.size,
                             fit=self.resize)  # fmt: skip
+        parts = parts.in_memory()
         parts.held = labelled_or_not(X, y)[0]
         if not hasattr(self, "features_"):
             self.features_ = feature_network(parts, generator(random_state))

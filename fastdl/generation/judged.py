@@ -15,12 +15,12 @@ from .sources import GANParts
 from .trained import TrainedGAN, draw
 
 FEATURES = "features.safetensors"
-FEATURE_EPOCHS = 12
+_EPOCHS, _ENOUGH = (3, 12), 50_000  # of the network of features; images that it sees in all
 
 
 def feature_network(
     parts: GANParts, rng: np.random.Generator, path: Path | None = None, *,
-    epochs: int = FEATURE_EPOCHS, verbose: bool = False,
+    verbose: bool = False,
 ) -> FeatureNetwork:  # fmt: skip
     """The network whose features are compared: that of ``path``, or one that is trained, and kept.
 
@@ -28,6 +28,8 @@ def feature_network(
     """
     if path is not None and path.is_file():
         return FeatureNetwork.load(path)
+    least, most = _EPOCHS
+    epochs = min(most, max(least, round(_ENOUGH / len(parts.train))))
     images = parts.train
     if not parts.labelled:
         images = ImageSet(images.source, images.rows, np.full(len(images), -1, np.int64), ())

@@ -48,7 +48,7 @@ def train_gan(
     if resume:
         job.check_same(folder)
     parts = read_gan_parts(job, folder)
-    if job.on_error == "stop":
+    if job.on_error == "stop" and job.keep != "memory":
         parts.held.verify()
     training = begin(job.recipe(), parts, np.random.default_rng(job.seed), job.keep)
     parts.save(folder)  # nothing is written of a run that cannot begin
@@ -78,6 +78,8 @@ def _judging(
     if not job.judge:
         return []
     rng = np.random.default_rng([job.seed, 2])
+    if verbose and not (folder / FEATURES).is_file():
+        print("A small network that judges is trained first ...", flush=True)
     features = feature_network(parts, rng, folder / FEATURES)
     if verbose:
         what = "classes" if features.kind == "classes" else "quarter turns"

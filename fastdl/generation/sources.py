@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..data.images import ImageSet, ImageStream, find_images, split_images
+from ..data.images.sources import ArraySource
 from ..files import write_json
 from ..memory import rows_at_once
 from ..vision.sources import DATA, data_of, known_images
@@ -23,6 +25,7 @@ LEAST_DIFFERENT = 10
 HELD_OUT, MOST_HELD_OUT = 0.1, 0.25  # of the images
 ENOUGH_HELD_OUT = 200  # a Fréchet distance needs more images than there are features (128)
 USUAL_SIZE = 32  # pixels of generated creatives
+_MEMORY, _BLOCK = 1 << 30, 1024  # bytes of decoded images; how many are decoded at a time
 _ONE = ("image",)  # the only class of images that have none
 
 
@@ -44,6 +47,20 @@ class GANParts:
         """Write data.json into a run folder."""
         write_json(folder / DATA, self.known)
 
+    def in_memory(self) -> GANParts:
+        """The same with images decoded at their size, once for all that looks at them.
+
+        Those that would take more than 1 GB stay where they are. Raises ValueError and OSError for
+        files that cannot be read.
+        """
+        shape = self.size, self.size, self.channels
+        found = {}
+        for name in ("train", "held"):
+            images: ImageSet = getattr(self, name)
+            if len(images) * int(np.prod(shape)) <= _MEMORY:
+                found[name] = _decoded(images, shape, self.fit)
+        return dataclasses.replace(self, **found)
+
     def stream(self, images: ImageSet, keep: str = "memory") -> ImageStream:
         """Images as float32 batches (N, C, H, W) from -1 to 1."""
         return ImageStream(
@@ -61,9 +78,10 @@ def read_gan_parts(job: GANJob, folder: Path) -> GANParts:
     """
     data, own_test = _data_of(job)
     known = known_images({"data": data}, folder)
-    return split_parts(
+    parts = split_parts(
         data, own_test, classes=job.classes, size=job.size, fit=job.fit, seed=job.seed, known=known
     )
+    return parts.in_memory() if job.keep == "memory" else parts
 
 
 def split_parts(
@@ -94,6 +112,17 @@ def whole_parts(
     channels = 1 if shape is not None and shape[0] == 1 else 3
     return GANParts(data, data[:0], pixels, channels, data.classes if by_class else (), labelled,
                     fit, data.skipped.entries(), known or {})  # fmt: skip
+
+
+def _decoded(images: ImageSet, shape: tuple[int, int, int], fit: str) -> ImageSet:
+    if not len(images):
+        return images
+    pixels = np.empty((len(images), *shape), np.uint8)
+    for start in range(0, len(images), _BLOCK):
+        own = slice(start, start + _BLOCK)
+        pixels[own] = images.load(own, shape[:2], shape[2], fit=fit).transpose(0, 2, 3, 1)
+    labels, rows = images.labels, np.arange(len(images))
+    return ImageSet(ArraySource(pixels), rows, labels, images.classes, images.skipped)
 
 
 def check_different(stream: ImageStream) -> None:
