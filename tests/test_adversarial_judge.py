@@ -114,13 +114,33 @@ def test_few_images_and_turns(parts, rng):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [(lambda j, x: j.judge(x[:5]), "5 images; with k = 5"),
+    [(lambda j, x: j.judge(x[:1]), "1 images; the Judge needs 2"),
      (lambda j, x: j.judge(x[:, :, :8]), "expected images"),
      (lambda j, x: j.judge(x, np.zeros(3, int)), r"classes has shape \(3,\)"),
      (lambda j, x: j.judge(x, np.full(240, 3)), "knows 0 to 2"),
      (lambda j, x: j.judge(x, np.full(240, 0.5)), "expected indices"),
-     (lambda j, x: Judge(j.features, x[:11], x), "11 held-out images.*needs 12")],
+     (lambda j, x: Judge(j.features, x[:3], x), "3 held-out images.*needs 4")],
 )  # fmt: skip
 def test_what_does_not_fit(change, message, judge, parts):
     with pytest.raises(ValueError, match=message):
         change(judge, grey(parts[2]))
+
+
+def test_few_images_have_no_neighbours_and_count_holds_for_each_half(features, parts):
+    x = grey(parts[2])
+    found = Judge(features, parts[1][:9], parts[0]).judge(x[:50])
+    assert found["precision"] is found["coverage_floor"] is None and found["kernel"] is not None
+    one = Judge(features, parts[1], parts[0], count=150)
+    assert one.judge(x)["frechet"] == one.judge(x[:150])["frechet"] > 0
+
+
+def test_images_of_another_shape_are_brought_to_size_as_training_does(features):
+    pixels = np.full((8, 12, 24), 255, np.uint8)
+    pixels[:, :, 6:18] = 0
+    images = type(stripes(2, np.random.default_rng(0))).from_arrays(pixels)
+    cropped, stretched = (next(features.blocks(images, 3, fit)) for fit in ("crop", "stretch"))
+    assert cropped.shape == stretched.shape == (3, 1, 12, 12)
+    assert (cropped == -1).all() and stretched.max() > 0.999
+    assert not np.array_equal(
+        features.features_of(images, fit="crop"), features.features_of(images, fit="stretch")
+    )

@@ -58,15 +58,17 @@ class FeatureNetwork:
     def fit(
         cls, images: ImageSet, size: int | tuple[int, int] | None = None,
         channels: int | None = None, epochs: int = 5, rng: np.random.Generator | None = None,
-        verbose: bool = False, *, lr: float = 0.003, resize: str = "crop",
+        verbose: bool = False, *, lr: float = 0.003, fit: str = "crop",
         model_options: Mapping[str, Any] | None = None,
     ) -> FeatureNetwork:  # fmt: skip
         """Train one on nine tenths of the images, brought to ``size`` and ``channels``.
 
-        model_options: of ``AdImageCNN``, such as widths=(16, 32, 64) for a quarter of the work.
         On the images' labels where two classes or more have images, else on their quarter turns.
-        The same ``rng`` gives the same network. Raises ValueError for a class with one image, for
-        fewer than 2 images, and for turns of images that are not square.
+        fit: as in ``ImageSet.load``. model_options: of ``AdImageCNN``, such as
+        widths=(16, 32, 64) for a quarter of the work. The same ``rng`` gives the same network.
+
+        Raises ValueError for a class with one image, for fewer than 2 images, and for turns of
+        images that are not square.
 
         >>> pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
         >>> images = ImageSet.from_arrays(pixels, ["bag", "shoe"] * 20)
@@ -83,7 +85,7 @@ class FeatureNetwork:
         kind, (train, held) = _parts(images, pair, int(own.integers(1 << 31)))
         light = Augmentation.preset("light") if kind == "classes" else Augmentation(shift=0.0625)
         stream = ImageStream(
-            train, pair, channels=channels, mean=0.5, std=0.5, augmentation=light, fit=resize
+            train, pair, channels=channels, mean=0.5, std=0.5, augmentation=light, fit=fit
         )
         network = AdImageCNN(
             len(train.classes), channels=channels, size=pair, rng=own, **(model_options or {})
@@ -130,8 +132,13 @@ class FeatureNetwork:
         found: np.ndarray = e / e.sum(axis=1, keepdims=True)
         return found
 
-    def blocks(self, images: Any, count: int | None = None) -> Iterator[np.ndarray]:
-        """The first ``count`` images of a set or of an array, of values from -1 to 1, in pieces."""
+    def blocks(
+        self, images: Any, count: int | None = None, fit: str = "crop"
+    ) -> Iterator[np.ndarray]:
+        """The first ``count`` images of a set or of an array, of values from -1 to 1, in pieces.
+
+        fit: how a set's images are brought to the network's size, as in ``ImageSet.load``.
+        """
         rows = len(images) if count is None else min(count, len(images))
         if not isinstance(images, ImageSet):
             yield from self._blocks(np.asarray(images)[:rows])
@@ -139,11 +146,12 @@ class FeatureNetwork:
         size = self._rows_at_once()
         for start in range(0, rows, size):
             own = slice(start, min(start + size, rows))
-            yield normalized(images.load(own, self.network.size, self.network.channels), 0.5, 0.5)
+            pixels = images.load(own, self.network.size, self.network.channels, fit=fit)
+            yield normalized(pixels, 0.5, 0.5)
 
-    def features_of(self, images: Any, count: int | None = None) -> np.ndarray:
+    def features_of(self, images: Any, count: int | None = None, fit: str = "crop") -> np.ndarray:
         """``features`` of the first ``count`` images of a set or of an array."""
-        return np.concatenate([self._features(x) for x in self.blocks(images, count)])
+        return np.concatenate([self._features(x) for x in self.blocks(images, count, fit)])
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it to one safetensors file, which ``load`` reads."""

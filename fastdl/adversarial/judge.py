@@ -26,14 +26,16 @@ class Judge:
     """Judges images (N, C, H, W) of values from -1 to 1 by features of our own classifier.
 
     features: a ``FeatureNetwork`` of the training images. real: held-out images, an ``ImageSet`` or
-    an array of such values; train: the generator's training images, likewise. count: how many of
-    the held-out and of the generated images are used at most. k: of the neighbours' balls. seed: of
-    the halves, and of the kernel distance's subsets: results are the same every time.
+    an array of such values; train: the generator's training images, likewise. count: how many
+    generated images, and held-out ones in each half, are compared at most. k: of the neighbours'
+    balls. seed: of the halves, and of the kernel distance's subsets: results are the same every
+    time. fit: how images of a set are brought to size, as in ``ImageSet.load``.
 
     Held-out images are cut into two halves. Generated ones are compared with the second, as many as
     the first has at most; "floor" figures are the first half's, of the same number: what a perfect
     generator would have. All distances are of our own classifier's features, no Inception FID.
-    Raises ValueError for images that do not fit, and for fewer than 2 (k + 1) held-out ones.
+    Figures that so few images do not have are None. Raises ValueError for images that do not fit,
+    and for fewer than 4 held-out ones.
 
     >>> from fastdl.data.images import ImageSet
     >>> pixels = np.random.default_rng(0).integers(0, 256, (80, 8, 8), np.uint8)
@@ -47,21 +49,18 @@ class Judge:
 
     def __init__(
         self, features: FeatureNetwork, real: Any, train: Any, *, count: int = 10_000, k: int = 5,
-        seed: int = 0,
+        seed: int = 0, fit: str = "crop",
     ) -> None:  # fmt: skip
-        self.features, self.train, self.seed = features, train, seed
+        self.features, self.train, self.seed, self.fit = features, train, seed, fit
         self.count, self.k = check_size(count, "count"), check_size(k, "k")
-        size = min(len(real), self.count)
-        if size < 2 * (k + 1):
-            raise ValueError(
-                f"There are {size} held-out images; with k = {k} the Judge needs {2 * (k + 1)} or "
-                "more. Hold out more, or lower k."
-            )
+        size = min(len(real), 2 * self.count)
+        if size < 4:
+            raise ValueError(f"There are {size} held-out images; the Judge needs 4 or more.")
         order = np.random.default_rng(seed).permutation(len(real))[:size]
         chosen = real[order]
-        self._real = features.features_of(chosen)
-        self._pixels = _pixels(features, chosen, min(size, _NEAR))
-        self._train = features.features_of(train)
+        self._real = features.features_of(chosen, fit=fit)
+        self._pixels = _pixels(features, chosen, min(size, _NEAR), fit)
+        self._train = features.features_of(train, fit=fit)
         self._floors: dict[int, dict[str, Any]] = {}
         self._real_near = self._near(self._real, self._pixels)
 
@@ -83,11 +82,11 @@ class Judge:
         "nearest_features_real", "nearest_pixels_real": the same of held-out images. What is nearer
         than those was learned by heart.
 
-        Raises ValueError for images that do not fit, or k and fewer, and for classes that do not.
+        Raises ValueError for images that do not fit, or only one, and for classes that do not.
         """
         x = np.asarray(images)[: self.count]
-        if len(x) <= self.k:
-            raise ValueError(f"There are {len(x)} images; with k = {self.k} it takes more.")
+        if len(x) < 2:
+            raise ValueError(f"There are {len(x)} images; the Judge needs 2 or more.")
         f = self.features.features(x)
         half = len(self._real) // 2
         size = min(len(f), half)
@@ -112,12 +111,14 @@ class Judge:
         """Features (n, F) in relation to the second half of the real ones, or n of it."""
         half = len(self._real) // 2
         other = self._real[half : half + len(f)] if len(f) < half else self._real[half:]
-        enough = min(len(f), len(other)) > f.shape[1]
-        return {
-            "frechet": frechet_distance(f, other) if enough else None,
+        rows = min(len(f), len(other))
+        found: dict[str, Any] = {
+            "frechet": frechet_distance(f, other) if rows > f.shape[1] else None,
             "kernel": kernel_distance(f, other, rng=np.random.default_rng(self.seed)),
-            **neighbour_scores(other, f, self.k),
         }
+        if rows > self.k:
+            return found | neighbour_scores(other, f, self.k)
+        return found | dict.fromkeys(("precision", "recall", "density", "coverage"))
 
     def _floor(self, size: int) -> dict[str, Any]:
         if size not in self._floors:
@@ -171,14 +172,14 @@ class Judge:
         best, place = np.full(len(pixels), np.inf), np.zeros(len(pixels), np.int64)
         for start in range(0, len(self.train), rows):
             part = self.train[start : start + rows]
-            distance, index = nearest(pixels, _pixels(self.features, part, len(part)))
+            distance, index = nearest(pixels, _pixels(self.features, part, len(part), self.fit))
             nearer = distance[:, 0] < best
             best[nearer] = distance[nearer, 0]
             place[nearer] = start + index[nearer, 0]
         return best, place
 
 
-def _pixels(features: FeatureNetwork, images: Any, count: int) -> np.ndarray:
+def _pixels(features: FeatureNetwork, images: Any, count: int, fit: str = "crop") -> np.ndarray:
     """The first images as rows (n, D) float32, channels last, of values from -1 to 1."""
-    blocks = features.blocks(images, count)
+    blocks = features.blocks(images, count, fit)
     return np.concatenate([x.transpose(0, 2, 3, 1).reshape(len(x), -1) for x in blocks])
