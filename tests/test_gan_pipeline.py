@@ -67,7 +67,7 @@ def test_a_run_folder_has_model_metrics_and_pictures(trained):
     history = content["history"]
     assert history["epoch"] == [1, 2] and len(history["loss_d"]) == len(history["loss_g"]) == 2
     assert history["kernel"][-1] == content["test"]["kernel"] > content["test"]["kernel_floor"]
-    assert content["test"]["real"] == 30 and content["test"]["count"] == 60
+    assert content["test"]["real"] == content["test"]["count"] == 15  # half of those held out
     assert set(content["loss_curves"]) == {"discriminator", "generator", "real", "fake"}
     assert len(content["loss_curves"]["generator"]["loss"]) == 2 * (90 // 16)
     files = {name for group in content["pictures"].values() for own in group
@@ -152,7 +152,7 @@ def test_an_inspected_run_tells_everything(trained, tmp_path, capsys):
     page = tmp_path / "again.html"
     assert run("inspect", trained, "--html", page) == 0
     told = capsys.readouterr().out
-    for text in ("DCGAN", "kernel distance", "discriminator", "checkpoint", "60 generated images"):
+    for text in ("DCGAN", "kernel distance", "discriminator", "checkpoint", "15 generated images"):
         assert text in told
     assert page.read_text() == (trained / "report.html").read_text()
     copied = tmp_path / "copied"

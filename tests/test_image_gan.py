@@ -149,15 +149,15 @@ def test_training_goes_on_from_a_checkpoint(data, fitted, tmp_path):
 
 
 def test_held_out_images_judge(fitted, rng):
-    x, t = drawn(np.random.default_rng(9), 150)
-    found = fitted.judge(x, NAMES[t], count=150)
+    x, t = drawn(np.random.default_rng(9), 280)
+    found = fitted.judge(x, NAMES[t], count=280)
     assert found["frechet"] > 0 and found["kernel"] > found["kernel_floor"]
-    assert found == fitted.judge(x, NAMES[t], count=150)
+    assert found == fitted.judge(x, NAMES[t], count=280)
     own = {name: found[name] for name in ("precision", "recall", "coverage")}
     assert all(0 <= value <= 1 for value in own.values())
     assert hasattr(fitted, "features_")
     assert fitted.score(x, NAMES[t]) < 0
-    with pytest.raises(ValueError, match="X has 60 images; a Fréchet distance needs more"):
+    with pytest.raises(ValueError, match="Half of X are 30 images; a Fréchet distance needs more"):
         fitted.score(x[:60], NAMES[t[:60]])
 
 

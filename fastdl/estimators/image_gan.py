@@ -199,13 +199,13 @@ class AdImageGAN(HoldsModel):
     def score(self, X: Any, y: Any = None) -> float:
         """Minus the Fréchet distance to images X of ``judge``: the more, the better.
 
-        Raises ValueError where X has no more images than there are features (128).
+        Raises ValueError where half of X are no more images than there are features (128).
         """
         found = self.judge(X, y)
         if found["frechet"] is None:
             raise ValueError(
-                f"X has {found['real']} images; a Fréchet distance needs more of them than there "
-                "are features, which are 128. judge tells other figures of few images."
+                f"Half of X are {found['real']} images; a Fréchet distance needs more of them than "
+                "there are features, which are 128. judge tells other figures of few images."
             )
         return -float(found["frechet"])
 

@@ -23,7 +23,8 @@ LEAST = 100  # images; of fewer nothing is learned but themselves
 LEAST_OF_A_CLASS = 10
 LEAST_DIFFERENT = 10
 HELD_OUT, MOST_HELD_OUT = 0.1, 0.25  # of the images
-ENOUGH_HELD_OUT = 200  # a Fréchet distance needs more images than there are features (128)
+# the judge has a Fréchet distance where half of them are more than there are features (128)
+ENOUGH_HELD_OUT = 300
 USUAL_SIZE = 32  # pixels of generated creatives
 _MEMORY, _BLOCK = 1 << 30, 1024  # bytes of decoded images; how many are decoded at a time
 _ONE = ("image",)  # the only class of images that have none
@@ -71,7 +72,7 @@ class GANParts:
 def read_gan_parts(job: GANJob, folder: Path) -> GANParts:
     """Who trains and who judges: 90 % and 10 % of each class, and all that data sets test with.
 
-    Of fewer than 2,000 images 200 judge, as long as these are no more than a quarter. A folder
+    Of fewer than 3,000 images 300 judge, as long as these are no more than a quarter. A folder
     without folders in it has images without classes. Raises ValueError and OSError as
     ``fastdl.data.images.read_images``, and ValueError for too few images, and where they are not
     those of a run that is resumed.

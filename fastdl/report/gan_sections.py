@@ -33,9 +33,10 @@ def headline(results: Results) -> Markup:
         card("kernel distance", short(test.get("kernel")),
              f"real images among themselves {short(test.get('kernel_floor'))}"),
         card("precision · recall",
-             f"{digits(test.get('precision'), 2)} · {digits(test.get('recall'), 2)}",
-             f"density {digits(test.get('density'), 2)} · "
-             f"coverage {digits(test.get('coverage'), 2)}"),
+             _two(test, "precision", "recall"),
+             f"real images {_two(test, 'precision_floor', 'recall_floor')} · density, coverage "
+             f"{_two(test, 'density', 'coverage')}, "
+             f"real {_two(test, 'density_floor', 'coverage_floor')}"),
     ]  # fmt: skip
     if test.get("frechet") is not None:
         floor = f"real images among themselves {short(test.get('frechet_floor'))}"
@@ -46,6 +47,10 @@ def headline(results: Results) -> Markup:
                  f"as the class they were made by; of real images {_percent(test.get('accuracy'))}")
         )  # fmt: skip
     return section("Test", f'<div class="cards">{"".join(cards)}</div>', about=_about(test))
+
+
+def _two(test: Results, *names: str) -> str:
+    return " · ".join(digits(test.get(name), 2) for name in names)
 
 
 def _about(test: Results) -> str:

@@ -124,9 +124,9 @@ def judged_table(judged: Mapping[str, Any]) -> Table:
     >>> judged_table({"frechet": 12.5, "frechet_floor": 1.2, "recall": 0.8}).row_count
     2
     """
-    beside = {"frechet": "frechet_floor", "kernel": "kernel_floor", "recognised": "accuracy"}
+    floors = {key: f"{key}_floor" for key in JUDGED} | {"recognised": "accuracy"}
     rows = [
-        (name, _three(judged[key]), _three(judged.get(beside.get(key, ""))))
+        (name, _three(judged[key]), _three(judged.get(floors[key])))
         for key, name in JUDGED.items() if judged.get(key) is not None
     ]  # fmt: skip
     count = judged.get("count")
