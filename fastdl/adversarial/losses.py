@@ -66,8 +66,8 @@ class MinimaxLoss(AdversarialLoss):
 
     >>> import numpy as np, fastdl
     >>> loss, dreal, dfake = fastdl.MinimaxLoss().discriminator(np.zeros((2, 1)), np.zeros((2, 1)))
-    >>> round(loss, 4), dreal[0, 0], dfake[0, 0]
-    (1.3863, -0.25, 0.25)
+    >>> round(loss, 4), dreal.tolist(), dfake.tolist()
+    (1.3863, [[-0.25], [-0.25]], [[0.25], [0.25]])
     """
 
     name = "minimax"

@@ -45,7 +45,8 @@ class GANTrainer(Trainer):
     ...     fastdl.Sequential(dense(1, 16), fastdl.ReLU(), dense(16, 1)), latent=2, average=0.9,
     ... )
     >>> points = rng.normal(3.0, 0.1, (512, 1))
-    >>> fastdl.GANTrainer(gan).train(points, epochs=60, batch_size=64, rng=rng, verbose=False)
+    >>> trainer = fastdl.GANTrainer(gan, fastdl.Adam(0.003), fastdl.Adam(0.003))
+    >>> trainer.train(points, epochs=60, batch_size=64, rng=rng, verbose=False)
     >>> bool(gan.sample(200, rng=rng).mean() > 2)
     True
     """
