@@ -23,8 +23,10 @@ SHARED = Path(__file__).parents[2] / "shared"
 LONGEST_FIRST = (
     "doctests", "ctr_models", "layers_convolution", "kernels_recurrent", "resume_after_kill",
     "kernels_winograd", "layers_batchnorm_images", "kernels_convolution", "pipeline_stream",
-    "ctr_generated", "jit", "warm", "kernels_sparse", "blas", "classifier", "layers_recurrent",
-    "kernels_upsample", "kernels_pooling", "image_resume", "image_classifier", "ctr_training",
+    "ctr_generated", "adversarial_features", "gan", "gan_pipeline", "jit", "warm", "kernels_sparse",
+    "blas", "classifier", "layers_recurrent",
+    "kernels_upsample", "kernels_pooling", "image_resume", "image_classifier", "image_gan",
+    "layers_convolution_transpose", "ctr_training",
     "readme", "image_pipeline", "classifier_checks", "jit_off", "kernels_twins", "gradients",
     "network", "data_cut", "pipeline", "layers_upsample",
 )  # fmt: skip

@@ -91,3 +91,17 @@ def test_the_example_of_series_runs_as_it_is_written(capsys):
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("direct lstm") and told[-1].endswith("anomalies")
     assert names["low"].shape == (4, 14) and (names["low"] <= names["high"]).all()
+
+
+def test_the_example_of_new_images_runs_as_it_is_written():
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[7], names)
+    assert names["shoes"].shape == (8, 32, 32, 3)
+    assert names["shoes"].dtype.name == "uint8"
+
+
+def test_the_example_of_several_passes_runs_as_it_is_written():
+    names: dict[str, object] = {}
+    exec(re.findall(r"```python\n(.*?)```", README, re.S)[8], names)
+    assert names["through"].shape == (4, 3)
+    assert set(names["grads"]) == {"W0", "b0", "W2", "b2"}
