@@ -34,7 +34,7 @@ def feature_network(
     if not parts.labelled:
         images = ImageSet(images.source, images.rows, np.full(len(images), -1, np.int64), ())
     found = FeatureNetwork.fit(
-        images, parts.size, parts.channels, epochs, rng, verbose, resize=parts.fit
+        images, parts.size, parts.channels, epochs, rng, verbose, fit=parts.fit
     )
     if path is not None:
         found.save(path)
@@ -45,7 +45,7 @@ def make_judge(
     parts: GANParts, features: FeatureNetwork, trained: TrainedGAN, count: int, seed: int
 ) -> Callable[[], dict[str, Any]]:
     """What judges ``count`` images of always the same z."""
-    judge = Judge(features, parts.held, parts.train, count=count)
+    judge = Judge(features, parts.held, parts.train, count=count, fit=parts.fit)
 
     def found() -> dict[str, Any]:
         rng = np.random.default_rng([seed, 3])

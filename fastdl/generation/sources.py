@@ -55,7 +55,7 @@ class GANParts:
         files that cannot be read.
         """
         shape = self.size, self.size, self.channels
-        found = {}
+        found: dict[str, Any] = {}
         for name in ("train", "held"):
             images: ImageSet = getattr(self, name)
             if len(images) * int(np.prod(shape)) <= _MEMORY:
