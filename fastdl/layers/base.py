@@ -83,9 +83,9 @@ class Layer:
     config_names: ClassVar[tuple[str, ...]] = ()
     takes_several: ClassVar[bool] = False  # whether backward takes two gradients and adds them up
     takes_lengths: ClassVar[bool] = False  # whether forward(x, lengths) knows rows that end early
-    takes_classes: ClassVar[bool] = False  # whether forward(x, classes) treats rows by their class
     bindings: ClassVar[int] = 0  # counts every change of which array a parameter lives in
 
+    takes_classes: bool = False  # whether forward(x, classes) treats rows by their class
     runs_again: bool = True  # whether another forward may come before the backward
     training: bool = True
     dtype: np.dtype[Any] = np.dtype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -51,7 +51,13 @@ class BatchNormalization(Layer):
 
     parameter_names = ("gamma", "beta")
     state_names = ("running_mean", "running_var")
-    config_names = ("momentum", "epsilon", "activation", "negative_slope", "parts")
+    config_names: ClassVar[tuple[str, ...]] = (
+        "momentum",
+        "epsilon",
+        "activation",
+        "negative_slope",
+        "parts",
+    )
     takes_several = True
 
     gamma: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -33,7 +33,7 @@ class ConditionalBatchNormalization(BatchNormalization):
     (4, 2, 5, 5)
     """
 
-    config_names = (
+    config_names: ClassVar[tuple[str, ...]] = (
         "num_features", "classes", "momentum", "epsilon", "activation", "negative_slope", "parts",
     )  # fmt: skip
     takes_classes = True
@@ -67,7 +67,7 @@ class ConditionalBatchNormalization(BatchNormalization):
             )
         chosen = class_rows(self, classes, shape[0], self.classes)
         held = {"running_mean": self.running_mean, "running_var": self.running_var}
-        running = [as_real(values, self.dtype, name) for name, values in held.items()]
+        running = [as_real(required(v, self), self.dtype, name) for name, v in held.items()]
         mean, var = self._statistics(*running)
         plain, out = np.empty_like(pixels), np.empty_like(pixels)
         one, zero = np.ones_like(running[0]), np.zeros_like(running[0])

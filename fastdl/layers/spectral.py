@@ -78,7 +78,7 @@ class SpectralNormalization(Layer):
         matrix = self._matrix(name, getattr(self, name))
         A, B, T = matrix.shape
         for side, size in (("u", B), ("v", A * T)):
-            setattr(self, f"{side}_{name}", _unit(draw(size).astype(self.dtype)))
+            setattr(self, f"{side}_{name}", _unit(np.asarray(draw(size), self.dtype)))
         self._iterate(name, matrix, _FIRST_ITERATIONS)
 
     def _matrix(self, name: str, W: np.ndarray) -> np.ndarray:
