@@ -55,7 +55,7 @@ class AdImageGAN(HoldsModel):
     def __init__(
         self, *, classes: str = "auto", size: int | None = None, resize: str = "crop",
         latent: int = 100, width: int = 32, loss: str = "hinge",
-        normalization: str = "spectral", minibatch_stddev: bool = False, augment: str = "none",
+        normalization: str = "spectral", minibatch_stddev: bool = True, augment: str = "none",
         average: float | None = 0.999, epochs: int = 40, batch_size: int = 64,
         optimizer: str | None = None, lr: float | None = None,
         discriminator_lr: float | None = None, beta1: float = 0.5,

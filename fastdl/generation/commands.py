@@ -66,7 +66,7 @@ def train_gan(
     ] = "spectral",
     minibatch_stddev: Annotated[
         bool, _text("The discriminator sees how much images differ.")
-    ] = False,
+    ] = True,
     augment: Annotated[
         str, _text("Changes that the discriminator sees images with, for few of them: light, "
                    "standard or photographs, which are mirrored too.")

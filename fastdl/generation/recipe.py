@@ -24,9 +24,10 @@ CRITIC_STEPS = 5
 class Recipe:
     """Options of networks and training. Raises ValueError and TypeError for those out of range.
 
-    The defaults are those of Miyato et al. 2018 at DCGAN's rates: with batch normalization and the
-    non-saturating loss, DCGAN's own, the discriminator soon told drawn creatives from generated
-    ones without fail, and the images of a class were all alike.
+    The defaults are those of Miyato et al. 2018 at DCGAN's rates, with the deviation within the
+    batch of Karras et al. 2018. With batch normalization and the non-saturating loss, DCGAN's own,
+    the discriminator soon told drawn creatives from generated ones without fail, and the images of
+    a class were all alike; without the deviation they had nearly one colour.
 
     lr, discriminator_lr, optimizer and discriminator_steps of None are the published ones: Adam
     (beta1 0.5) at 0.0002 for both networks in turn; with the Wasserstein loss RMSprop at 0.00005
@@ -37,7 +38,7 @@ class Recipe:
     width: int = 32
     loss: str = "hinge"
     normalization: str = "spectral"
-    minibatch_stddev: bool = False
+    minibatch_stddev: bool = True
     augment: str = "none"
     average: float | None = 0.999
     epochs: int = 40
