@@ -194,7 +194,7 @@ def digits(options: argparse.Namespace) -> list[dict[str, Any]]:
         for seed in range(options.seeds or 3):
             made, asked = samples(kind, seed, options.keep)
             found = judge.judge(made, asked if kind == "classes" else None)
-            rows.append({"kind": kind, "seed": seed, **found})
+            rows.append({**found, "kind": kind, "seed": seed})
             print(_told(kind, seed, found), flush=True)
     _compare(rows)
     return rows
