@@ -4,9 +4,10 @@
     python benchmarks/gan_quality.py grid [--seeds 5]
     python benchmarks/gan_quality.py mnist [--seeds 3] [--keep FOLDER]
 
-MNIST: the same DCGAN, from the same weights on the same batches and draws, trained by us and by
-PyTorch, without classes, and by us with them. 10,000 samples of each are judged by a classifier of
-ours, whose features the Fréchet distances are on. ``--keep`` keeps the samples of each training in
+MNIST: the same DCGAN, from the same weights on the same batches and draws, trained by us ("plain")
+and by PyTorch ("torch"); and with the recipe of ``fastdl train-gan``, without classes ("free") and
+with them ("classes"). 10,000 samples of each are judged by a classifier of ours, whose features the
+Fréchet distances are on. ``--keep`` keeps the samples of each training in
 a folder, so that a run that was cut off goes on; ``--only plain-0`` trains just that one.
 """
 
@@ -34,9 +35,10 @@ from fastdl.schedules import CosineDecay
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 IMAGES = Path(__file__).parents[2] / "shared" / "data" / "images"
-EPOCHS, BATCH, SAMPLES = 6, 64, 10_000
+BATCH, SAMPLES = 64, 10_000
 OPTIONS = {"size": 28, "channels": 1, "width": 32, "latent": 100}
-KINDS = ("plain", "torch", "classes")
+KINDS = {"plain": 6, "torch": 6, "free": 10, "classes": 10}  # and epochs
+RECIPE = {"normalization": "spectral", "loss": "hinge", "minibatch_stddev": True}
 STEPS = 20_000  # on the ring and on the grid
 
 
@@ -45,7 +47,9 @@ def stream() -> ImageStream:
 
 
 def made(kind: str, seed: int) -> Any:
-    own = {"classes": 10} if kind == "classes" else {}
+    own: dict[str, Any] = RECIPE if kind in ("free", "classes") else {}
+    if kind == "classes":
+        own = {**own, "classes": 10}
     return fastdl.DCGAN(**OPTIONS, **own, rng=np.random.default_rng(seed))
 
 
@@ -53,7 +57,8 @@ def ours(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Samples, and the classes that they were asked for."""
     gan = made(kind, seed)
     trainer = fastdl.GANTrainer(gan)
-    trainer.train(stream(), epochs=EPOCHS, batch_size=BATCH, rng=np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    trainer.train(stream(), epochs=KINDS[kind], batch_size=BATCH, rng=rng)
     asked = np.arange(SAMPLES) % 10
     classes = asked if gan.classes else None
     return gan.sample(SAMPLES, classes=classes, rng=np.random.default_rng(9)), asked
@@ -68,7 +73,7 @@ def pytorchs(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     step = Step(gan, "fused")
     mean = copy.deepcopy(step.G)
     taken = 0
-    for epoch in range(EPOCHS):
+    for epoch in range(KINDS["torch"]):
         windows = images.windows(epoch, int(rng.integers(1 << 31)), BATCH)
         losses = []
         for window in windows:
@@ -84,7 +89,7 @@ def pytorchs(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
                     for held, now in pairs:
                         if held.is_floating_point():
                             held += rest * (now - held)
-        print(f"PyTorch, epoch {epoch + 1}/{EPOCHS}", np.mean(losses, axis=0).round(4), flush=True)
+        print(f"PyTorch, epoch {epoch + 1}", np.mean(losses, axis=0).round(4), flush=True)
     mean.eval()
     z = torch.from_numpy(gan.draw(SAMPLES, np.random.default_rng(9)))
     with torch.no_grad():

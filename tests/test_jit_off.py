@@ -9,7 +9,7 @@ import warnings
 import numpy as np, fastdl
 from fastdl.kernels import jit
 from fastdl.adversarial.augment import DifferentiableAugmentation
-from fastdl.layers import convolution
+from fastdl.layers import convolution_products
 assert not jit.numba_is_compiling()
 warnings.simplefilter("ignore")  # NumPy's scalars warn where compiled code is silent
 x = np.random.default_rng(0).standard_normal((6, 3))
@@ -35,7 +35,7 @@ def run(backend):
             ("direct", (2, 3), 1, 1), ("direct", (2, 3), 3, 1), ("depthwise", 3, 3, 1),
             ("depthwise", 3, 3, 2), ("winograd 2x2", 3, 1, 1), ("winograd 4x4", 3, 1, 1)):
             tile = int(way[-1]) if way.startswith("winograd") else 0
-            convolution.winograd_tile = lambda *sizes, tile=tile: tile
+            convolution_products.winograd_tile = lambda *sizes, tile=tile: tile
             layer = fastdl.Conv2D(3, 3, kernel_size, stride, 1, groups=groups, activation="relu",
                                   dtype="float64", rng=np.random.default_rng(4))
             out = layer.forward(images)
@@ -45,6 +45,12 @@ def run(backend):
         out = layer.forward(images[:, :1])
         results += [out, layer.backward(out + 1), layer.dW, layer.db]
         assert layer.algorithms["backward data"] == "columns"
+        layer = fastdl.ConvTranspose2D(3, 2, 4, 2, 1, dtype="float64", rng=np.random.default_rng(4))
+        out = fastdl.SpectralNormalization(layer, rng=np.random.default_rng(5)).forward(images)
+        results += [out, layer.backward(out + 1), layer.dW, layer.db]
+        layer = fastdl.ConditionalBatchNormalization(3, 2, activation="relu", dtype="float64")
+        out = layer.forward(images, [1, 0])
+        results += [out, layer.backward(images), layer.dgamma, layer.dbeta]
         col = fastdl.im2col(images, 2, 3, 2, 1)
         results += [col, fastdl.col2im(col, images.shape, 2, 3, 2, 1)]
         augment = DifferentiableAugmentation.preset("photographs")
