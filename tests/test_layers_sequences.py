@@ -81,6 +81,18 @@ def test_conv1d_is_pytorchs(T, k, dilation, activation, causal, rng):
         np.testing.assert_allclose(mine, expected.numpy(), rtol=1e-4, atol=1e-5)
     layer.backward_parameters(dout)
     np.testing.assert_allclose(layer.dW, W.grad.numpy(), rtol=1e-4, atol=1e-5)
+    layer.dW = None
+    np.testing.assert_array_equal(layer.backward_inputs(dout), dx)
+    assert layer.dW is None
+
+
+def test_the_inputs_gradient_of_time_distributed_layers_leaves_out_the_weights(rng):
+    layer = fastdl.TimeDistributed(fastdl.Dense(3, 2, rng=rng))
+    dout = layer.forward(rng.standard_normal((4, 5, 3)))
+    dx = layer.backward(dout)
+    layer.layer.dW = None
+    np.testing.assert_array_equal(layer.backward_inputs(dout), dx)
+    assert layer.layer.dW is None
 
 
 def test_causal_conv1d_sees_no_later_step(rng):
