@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .data import Skipped
+    from .options import Options
+
+Kind = TypeVar("Kind", bound="Options")
 
 OnError = Annotated[str, typer.Option(help="Bad rows and files: 'stop', or 'skip' and count them.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; default runs/<time>.")]
@@ -52,6 +55,25 @@ def compiling_note(console: Console) -> None:
     folder = cache_folder()
     if folder is None or not any(folder.glob("*.nbi")):
         console.print("Compiling kernels for this machine, which takes about half a minute ...")
+
+
+def begun(
+    kind: type[Kind], context: typer.Context, options: Path | None, out: Path | None,
+    threads: int | None, resume: bool,
+) -> tuple[Kind, Path, Console]:  # fmt: skip
+    """How a command that trains begins: what it is asked for, its run folder, and a console."""
+    from rich.console import Console
+
+    from . import set_num_threads
+    from .options import options_from
+
+    if threads is not None:
+        set_num_threads(threads)
+    job = options_from(kind, *asked_options(context, options))
+    folder = chosen_folder(out, resume)
+    console = Console()
+    compiling_note(console)
+    return job, folder, console
 
 
 def print_skipped(report: Skipped) -> None:

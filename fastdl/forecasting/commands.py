@@ -15,9 +15,7 @@ from ..flags import (
     Resume,
     Seed,
     Threads,
-    asked_options,
-    chosen_folder,
-    compiling_note,
+    begun,
     print_skipped,
 )
 
@@ -115,22 +113,13 @@ def forecast(
     resume: Resume = False,
 ) -> None:  # fmt: skip
     """Forecast series with bands, backtest beside baselines, flag anomalies, all in a folder."""
-    from rich.console import Console
-
-    from .. import set_num_threads
     from ..data.skipped import skipped_table
-    from ..options import options_from
     from ..report import forecast_table
     from .job import ForecastJob
     from .pipeline import forecast_series
     from .results import FORECAST, PAGE
 
-    if threads is not None:
-        set_num_threads(threads)
-    job = options_from(ForecastJob, *asked_options(context_, options))
-    folder = chosen_folder(out, resume)
-    console = Console()
-    compiling_note(console)
+    job, folder, console = begun(ForecastJob, context_, options, out, threads, resume)
     outcome = forecast_series(
         job, folder, resume=resume, progress=console.is_terminal,
         on_data=lambda found: _print_data(console, found),

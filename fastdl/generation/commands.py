@@ -14,9 +14,7 @@ from ..flags import (
     Resume,
     Seed,
     Threads,
-    asked_options,
-    chosen_folder,
-    compiling_note,
+    begun,
 )
 
 if TYPE_CHECKING:
@@ -104,21 +102,12 @@ def train_gan(
     resume: Resume = False,
 ) -> None:  # fmt: skip
     """Train a GAN on images, judge what it makes, and leave model and pictures in a folder."""
-    from rich.console import Console
-
-    from .. import set_num_threads
     from ..data.skipped import skipped_table
-    from ..options import options_from
     from ..report import facts_table
     from .job import GANJob
     from .pipeline import train_gan as train
 
-    if threads is not None:
-        set_num_threads(threads)
-    job = options_from(GANJob, *asked_options(context, options))
-    folder = chosen_folder(out, resume)
-    console = Console()
-    compiling_note(console)
+    job, folder, console = begun(GANJob, context, options, out, threads, resume)
 
     def show(parts: Any) -> None:
         counts = parts.train.counts() if parts.classes else {"images": len(parts.train)}

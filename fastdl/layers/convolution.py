@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..validation import check_pair
-from .activation import before_relu
-from .base import required
 from .convolution_products import Convolution, Pair
 from .layout import channels_first
 
@@ -115,24 +113,10 @@ class Conv2D(Convolution):
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (N, C, H, W) for dout (N, K, OH, OW); sets dW and db."""
-        x, d = self._before(dout)
-        self._parameter_gradients(x, d)
+        return super().backward(dout)
+
+    def _dx(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
         return channels_first(self._images(d, x.shape[1:3]))
-
-    def backward_parameters(self, dout: ArrayLike) -> None:
-        """Sets dW and db only."""
-        self._parameter_gradients(*self._before(dout))
-
-    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
-        """dx only."""
-        x, d = self._before(dout)
-        return channels_first(self._images(d, x.shape[1:3]))
-
-    def _before(self, dout: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """x, and the gradient before the activation."""
-        out = required(self._out, self)
-        d = self._gradient(dout, out)
-        return required(self.x, self), before_relu(out, d) if self.activation == "relu" else d
 
     def _parameter_gradients(self, x: np.ndarray, d: np.ndarray) -> None:
         self.db = np.empty(self.out_channels if self.bias else 0, self.dtype)

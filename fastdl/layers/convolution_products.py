@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from ..config import resolve_dtype
 from ..initializers import get_initializer
 from ..kernels.vectors import BYTES
 from ..memory import step_array
 from ..validation import check_pair, check_size
-from .base import Layer, ops
+from .activation import before_relu
+from .base import Layer, ops, required
 from .layout import channels_first, channels_last
 from .winograd import winograd_tile
 
@@ -120,6 +121,34 @@ class Convolution(Layer):
                 f"expected {channels_first(out).shape}."
             )
         return d
+
+    def backward(self, dout: ArrayLike) -> np.ndarray:
+        """dx for dout; sets dW and db."""
+        x, d = self._before(dout)
+        self._parameter_gradients(x, d)
+        return self._dx(x, d)
+
+    def backward_parameters(self, dout: ArrayLike) -> None:
+        """Sets dW and db only."""
+        self._parameter_gradients(*self._before(dout))
+
+    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
+        """dx only."""
+        return self._dx(*self._before(dout))
+
+    def _before(self, dout: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """The last x, and the gradient before the activation."""
+        out = required(self._out, self)
+        d = self._gradient(dout, out)
+        return required(self.x, self), before_relu(out, d) if self.activation == "relu" else d
+
+    def _dx(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """The gradient at x (N, H, W, in_channels), in the shape of images."""
+        raise NotImplementedError
+
+    def _parameter_gradients(self, x: np.ndarray, d: np.ndarray) -> None:
+        """Set dW and db."""
+        raise NotImplementedError
 
     def _bias(self) -> np.ndarray:
         found: np.ndarray = self.b if self.bias else np.empty(0, self.dtype)

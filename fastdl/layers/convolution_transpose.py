@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..kernels import activation as kinds
 from ..validation import check_pair
-from .activation import before_relu
-from .base import ops, required
+from .base import ops
 from .convolution_products import Convolution, Pair
 from .layout import channels_first
 
@@ -110,23 +109,7 @@ class ConvTranspose2D(Convolution):
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (N, K, H, W) for dout (N, C, OH, OW); sets dW and db."""
-        x, d = self._before(dout)
-        self._parameter_gradients(x, d)
-        return self._dx(x, d)
-
-    def backward_parameters(self, dout: ArrayLike) -> None:
-        """Sets dW and db only."""
-        self._parameter_gradients(*self._before(dout))
-
-    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
-        """dx only."""
-        return self._dx(*self._before(dout))
-
-    def _before(self, dout: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """x, and the gradient before the activation."""
-        out = required(self._out, self)
-        d = self._gradient(dout, out)
-        return required(self.x, self), before_relu(out, d) if self.activation == "relu" else d
+        return super().backward(dout)
 
     def _dx(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
         return channels_first(self._maps(d, x.shape[1:3], np.empty(0, self.dtype), False))

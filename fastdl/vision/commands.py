@@ -15,9 +15,7 @@ from ..flags import (
     Resume,
     Seed,
     Threads,
-    asked_options,
-    chosen_folder,
-    compiling_note,
+    begun,
     print_skipped,
 )
 
@@ -86,22 +84,13 @@ def train_image(
     resume: Resume = False,
 ) -> None:
     """Train an image classifier, test it, and leave model, metrics and pictures in a folder."""
-    from rich.console import Console
-
-    from .. import set_num_threads
     from ..data.skipped import skipped_table
-    from ..options import options_from
     from ..report import class_table, facts_table, image_metrics_table
     from .job import ImageJob
     from .pipeline import train_images
     from .results import PAGE
 
-    if threads is not None:
-        set_num_threads(threads)
-    job = options_from(ImageJob, *asked_options(context, options))
-    folder = chosen_folder(out, resume)
-    console = Console()
-    compiling_note(console)
+    job, folder, console = begun(ImageJob, context, options, out, threads, resume)
 
     def show(parts: Any, preparation: Any) -> None:
         counts = parts.train.counts()
