@@ -16,9 +16,7 @@ from .flags import (
     Resume,
     Seed,
     Threads,
-    asked_options,
-    chosen_folder,
-    compiling_note,
+    begun,
     print_skipped,
 )
 from .forecasting.commands import forecast, predict_series
@@ -106,22 +104,14 @@ def train(
     resume: Resume = False,
 ) -> None:
     """Train a CTR network, test it, and leave model, metrics and a picture in a run folder."""
-    from rich.console import Console
-
-    from . import set_num_threads
     from .data import FeatureEncoder
     from .data.skipped import skipped_table
-    from .job import job_from
+    from .job import Job
     from .pipeline import train_ctr
     from .report import columns_table, metrics_table
     from .results import PAGE
 
-    if threads is not None:
-        set_num_threads(threads)
-    job = job_from(*asked_options(context, options))
-    folder = chosen_folder(out, resume)
-    console = Console()
-    compiling_note(console)
+    job, folder, console = begun(Job, context, options, out, threads, resume)
 
     def show(encoder: object) -> None:
         if isinstance(encoder, FeatureEncoder):

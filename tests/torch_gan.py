@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
+import torch_images
+from torch_images import tensor
 
 import fastdl
 
 functional = torch.nn.functional
 BETAS = (0.5, 0.999)
-
-
-def tensor(x: np.ndarray) -> Any:
-    """A copy as a tensor, images in channels-last memory."""
-    found = torch.tensor(np.ascontiguousarray(x))
-    return found.contiguous(memory_format=torch.channels_last) if found.ndim == 4 else found
 
 
 class ClassNorm(torch.nn.Module):
@@ -53,9 +48,8 @@ def module(layer: Any) -> Any:
         return ClassNorm(layer)
     if isinstance(layer, fastdl.ClassProjection):
         return Projection(layer)
-    if isinstance(layer, fastdl.Conv2D | fastdl.ConvTranspose2D):
-        kind = torch.nn.Conv2d if isinstance(layer, fastdl.Conv2D) else torch.nn.ConvTranspose2d
-        found = kind(
+    if isinstance(layer, fastdl.ConvTranspose2D):
+        found = torch.nn.ConvTranspose2d(
             layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding,
             bias=layer.bias,
         )  # fmt: skip
@@ -63,14 +57,8 @@ def module(layer: Any) -> Any:
         if layer.bias:
             found.bias.data = tensor(layer.b)
         return found
-    if isinstance(layer, fastdl.BatchNormalization):
-        found = torch.nn.BatchNorm2d(len(layer.gamma), layer.epsilon)
-        found.weight.data, found.bias.data = tensor(layer.gamma), tensor(layer.beta)
-        return found.to(found.weight.dtype)
-    if isinstance(layer, fastdl.Dense):
-        found = torch.nn.Linear(layer.input_dim, layer.output_dim)
-        found.weight.data, found.bias.data = tensor(layer.W.T), tensor(layer.b[0])
-        return found
+    if isinstance(layer, fastdl.Conv2D | fastdl.BatchNormalization | fastdl.Dense):
+        return torch_images.module(layer)
     return torch.nn.Identity()
 
 

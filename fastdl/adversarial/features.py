@@ -19,7 +19,7 @@ from ..models.image import AdImageCNN, fold
 from ..network import evaluation
 from ..trainer import Trainer
 from ..validation import check_size
-from ..vision.recipe import make_optimizer, make_schedule
+from ..vision.recipe import image_channels, image_size, make_optimizer, make_schedule
 from .turns import turned
 
 KINDS = ("classes", "turns")
@@ -76,8 +76,6 @@ class FeatureNetwork:
         >>> network.kind, network.features(np.zeros((3, 1, 8, 8))).shape
         ('classes', (3, 32))
         """
-        from ..vision.recipe import image_channels, image_size
-
         pair = image_size(images, size)
         channels = image_channels(images) if channels is None else channels
         seeds = np.random if rng is None else rng

@@ -78,6 +78,11 @@ class ImageJob(Options):
         return Augmentation.from_dict({**as_augmentation(asked).to_dict(), **own})
 
     @property
+    def drawn_layouts(self) -> None:
+        """Generated creatives are of all layouts."""
+        return
+
+    @property
     def source(self) -> str:
         """What the images come from, in a few words."""
         return self.data or "generated creatives"

@@ -47,6 +47,8 @@ class AsksForImages(Protocol):
     @property
     def labels(self) -> str: ...
     @property
+    def drawn_layouts(self) -> tuple[str, ...] | None: ...
+    @property
     def on_error(self) -> str: ...
     @property
     def source(self) -> str: ...
@@ -120,8 +122,9 @@ def data_of(job: AsksForImages, usual_size: int = 64) -> tuple[ImageSet, ImageSe
     if data is None:
         _check_no_names(job)
         size = job.size or usual_size
-        layouts = getattr(job, "drawn_layouts", None)
-        ads = generate_ads(job.rows, size, job.seed, job.difficulty, job.labels, layouts=layouts)
+        ads = generate_ads(
+            job.rows, size, job.seed, job.difficulty, job.labels, layouts=job.drawn_layouts
+        )
         return ads, None
     path = Path(data)
     if path.suffix.lower() == ".npz":

@@ -11,6 +11,7 @@ from fastdl.adversarial.losses import NonSaturatingLoss, as_adversarial_loss
 from fastdl.checkpoint import describe, network_arrays, restore
 from fastdl.conditioned import Conditioned
 from fastdl.layers import Layer
+from fastdl.layers.base import described
 from fastdl.memory import rows_at_once
 from fastdl.network import Network, Sequential, evaluation
 from fastdl.validation import check_number, check_size
@@ -163,8 +164,7 @@ class GAN(Network):
         }  # fmt: skip
 
     def describe_layers(self) -> list[dict[str, Any]]:
-        layers = [*self.generator.layers, *self.discriminator.layers]
-        return Sequential(*layers).describe_layers()
+        return [described(own) for own in (*self.generator.layers, *self.discriminator.layers)]
 
     @classmethod
     def from_description(cls, config: dict[str, Any], layers: list[Layer], loss: Any) -> GAN:
