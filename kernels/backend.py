@@ -21,8 +21,8 @@ FILES = (
     "convolution_data", "convolution_weights", "cross", "dense", "depthwise", "dropout",
     "embedding", "entries", "few_channels", "field_values", "fields", "fusion", "gather", "gru",
     "gru_reset_first", "im2col", "interaction", "isotonic", "layernorm", "likelihood", "loss",
-    "lstm", "matmul", "maxpool", "metrics", "mlp", "modulate", "optimizer", "rnn", "scaling",
-    "series_windows", "sparse", "spectral", "strings", "upsample", "winograd",
+    "lstm", "matmul", "maxpool", "maxpool2x2", "metrics", "mlp", "modulate", "optimizer", "rnn",
+    "scaling", "series_windows", "sparse", "spectral", "strings", "upsample", "winograd",
 )  # fmt: skip
 
 

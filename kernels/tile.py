@@ -22,7 +22,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from .jit import numba_is_compiling
-from .vectors import I64, REGISTERS, Vectors
+from .vectors import BYTES, I64, REGISTERS, Vectors
 
 ROWS = 8 if REGISTERS == 32 else 4  # with 12, LLVM spills registers: a quarter of the speed
 WIDE = 4 if REGISTERS == 32 else 3  # vectors of columns at most
@@ -155,6 +155,40 @@ def _compiled(vectors: int, each: bool, height: int = ROWS, ahead: bool = False)
     return tile_ahead if ahead else tile
 
 
+def _plain_square(a, a_step, b, out, out_step):  # type: ignore[no-untyped-def]
+    depth = BYTES // a.itemsize
+    for i in range(ROWS):
+        row = out[i * out_step : i * out_step + depth]
+        row[...] = 0
+        for k in range(depth):
+            row += a[i * a_step + k] * b[k * depth : (k + 1) * depth]
+
+
+def _compiled_square() -> Any:
+    """ROWS rows of a vector each times a square matrix of vectors, without a loop or a table."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        a, a_step, b, out, out_step = values
+        v = Vectors(builder, context.get_data_type(signature.args[0].dtype))
+        places = [ir.Constant(I64, i) for i in range(ROWS)]
+        sources = [builder.gep(a, [builder.mul(i, a_step)]) for i in places]
+        totals = [v.zero] * ROWS
+        for k in range(v.lanes):
+            factor = v.load(b, k * v.lanes)
+            for i, source in enumerate(sources):
+                left = v.spread(builder.load(builder.gep(source, [ir.Constant(I64, k)])))
+                totals[i] = v.multiply_add(left, factor, totals[i])
+        for i, total in zip(places, totals, strict=True):
+            v.store(total, builder.gep(out, [builder.mul(i, out_step)]), 0)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def tile(typing: Any, a: Any, a_step: Any, b: Any, out: Any, out_step: Any) -> Any:
+        return types.void(a, types.int64, b, out, types.int64), code
+
+    return tile
+
+
 _make = _compiled if numba_is_compiling() else _plain
 tile_one, tile_two, tile_three = (_make(vectors, False) for vectors in (1, 2, 3))
 tile_four = _make(4, False, FLAT)  # where there are registers for it
@@ -162,3 +196,6 @@ tile_four = _make(4, False, FLAT)  # where there are registers for it
 tile_square = _make(4, False, SQUARE, True)
 # a is a vector too: out[places[i] + j] = sum over k of a[rows[i] + steps[k] + j] b[k, j]
 tile_each = _make(1, True)
+# out[i out_step + j] = sum over k of a[i a_step + k] b[k, j], where k and j are a vector's lanes:
+# products too short for the others, which take twice the time for them
+tile_of_vectors = _compiled_square() if numba_is_compiling() else _plain_square

@@ -27,7 +27,7 @@ from .patches import (
     table_size,
     unit_place,
 )
-from .tile import WIDE
+from .tile import ROWS, WIDE, tile_of_vectors
 from .vectors import at, lanes
 from .winograd_transforms import (
     dfilters_2,
@@ -72,18 +72,23 @@ def _input_of_tiles(x, place, m, TW, padding):  # type: ignore[no-untyped-def]
 
 
 @jit(apart=True)
-def _transform_tiles(m, border, held, images, rows, TW, C, V):  # type: ignore[no-untyped-def]
-    """V (tiles, a^2, Cs) = B^T d B of every tile of inputs, which overlap by a border of 2.
+def _transform_tiles(m, border, held, first, rows, TW, C, V):  # type: ignore[no-untyped-def]
+    """V (tiles, a^2, Cs) = B^T d B of tiles of inputs from the first on; they overlap by a border
 
-    Without a border A dY A^T of every tile of the outputs' gradient.
+    of 2. Without a border A dY A^T of tiles of the outputs' gradient.
     """
     tiles, places, Cs = V.shape
     HS, WS, out, vector = rows * m + border, TW * m + border, V.reshape(-1), lanes(V)
-    for tile in range(tiles):
-        image, th, tw = tile // (rows * TW), tile // TW % rows, tile % TW
-        first = ((image * HS + th * m) * WS + tw * m) * C
+    image, th, tw = first // (rows * TW), first // TW % rows, first % TW
+    for i in range(tiles):
+        start = ((image * HS + th * m) * WS + tw * m) * C
+        tw += 1
+        if tw == TW:
+            tw, th = 0, th + 1
+            if th == rows:
+                th, image = 0, image + 1
         for c in range(0, C, vector):
-            source, target = at(held, first + c), at(out, tile * places * Cs + c)
+            source, target = at(held, start + c), at(out, i * places * Cs + c)
             if border and m == 2:
                 inputs_2(source, WS * C, C, target, 4 * Cs, Cs)
             elif border:
@@ -95,24 +100,51 @@ def _transform_tiles(m, border, held, images, rows, TW, C, V):  # type: ignore[n
 
 
 @jit(apart=True)
-def _transform_outputs(m, M, place, start, relu, out):  # type: ignore[no-untyped-def]
-    """out = A^T Y A of every tile's products M (tiles, a^2, Ks), plus the bias."""
+def _transform_outputs(m, M, place, first, start, relu, out):  # type: ignore[no-untyped-def]
+    """out = A^T Y A of products M (tiles, a^2, Ks) of tiles from the first on, plus the bias."""
     tiles, places, Ks = M.shape
     _, OH, OW, K = out.shape
     image, _, row, rows = place
     TW, vector = pieces(OW, m), lanes(out)
     flat, result = M.reshape(-1), out.reshape(-1)
-    for tile in range(tiles):
-        i, h, w = image + tile // (rows * TW), (row + tile // TW % rows) * m, tile % TW * m
-        first = ((i * OH + h) * OW + w) * K
+    i, th, tw = image + first // (rows * TW), first // TW % rows, first % TW
+    for j in range(tiles):
+        h, w = (row + th) * m, tw * m
+        begin = ((i * OH + h) * OW + w) * K
+        tw += 1
+        if tw == TW:
+            tw, th = 0, th + 1
+            if th == rows:
+                th, i = 0, i + 1
         for k in range(0, K, vector):
-            source, target = at(flat, tile * places * Ks + k), at(result, first + k)
+            source, target = at(flat, j * places * Ks + k), at(result, begin + k)
             if m == 2:
                 outputs_2(source, 4 * Ks, Ks, target, OW * K, K, at(start, k), relu, OH - h,
                           OW - w, K - k)  # fmt: skip
             else:
                 outputs_4(source, 6 * Ks, Ks, target, OW * K, K, at(start, k), relu, OH - h,
                           OW - w, K - k)  # fmt: skip
+
+
+@jit(apart=True)
+def _narrow_unit(m, held, place, U, start, relu, out):  # type: ignore[no-untyped-def]
+    """The rest of ``_forward_unit`` where inputs and outputs have a vector of channels each.
+
+    A few tiles at a time, which stay in the first-level cache.
+    """
+    C, TW, places = lanes(out), pieces(out.shape[2], m), (m + 2) * (m + 2)
+    _, images, _, rows = place
+    V = empty_aligned(ROWS * places * C, out).reshape((ROWS, places, C))
+    M = empty_aligned(ROWS * places * C, out).reshape((ROWS, places, C))
+    V[...] = 0  # the last tiles may be less than ROWS
+    left, right, result = V.reshape(-1), U.reshape(-1), M.reshape(-1)
+    for first in range(0, images * rows * TW, ROWS):
+        n = min(ROWS, images * rows * TW - first)
+        _transform_tiles(m, 2, held, first, rows, TW, C, V[:n])
+        for i in range(places):
+            tile_of_vectors(at(left, i * C), places * C, at(right, i * U.shape[1]),
+                            at(result, i * C), places * C)  # fmt: skip
+        _transform_outputs(m, M[:n], place, first, start, relu, out)
 
 
 @jit(apart=True)
@@ -124,10 +156,14 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
     tiles, vector, places = images * rows * TW, lanes(out), (m + 2) * (m + 2)
     Cs, Ks, Kp = spaced(C, vector), spaced(K, vector), rounded(K, vector)
     block = block_width(K, WIDE, vector)
+    held = _input_of_tiles(x, place, m, TW, padding)
+    if vector == C and Kp == vector:
+        _narrow_unit(m, held, place, U, start, relu, out)
+        return
     V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
     M = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
-    held = _input_of_tiles(x, place, m, TW, padding)
-    _transform_tiles(m, 2, held, images, rows, TW, C, V)
+    every = np.int64(0)
+    _transform_tiles(m, 2, held, every, rows, TW, C, V)
     most = table_size(tiles)
     sources, targets = np.zeros(most, np.int64), np.zeros(most, np.int64)
     for tile in range(tiles):
@@ -141,7 +177,7 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
                 flat, i * Cs, sources, tiles, steps, packed, i * U.shape[1] + k * C, width, zero,
                 False, False, result, i * Ks + k, targets, width, False,
             )  # fmt: skip
-    _transform_outputs(m, M, place, start, relu, out)
+    _transform_outputs(m, M, place, every, start, relu, out)
 
 
 @jit(apart=True)
@@ -224,7 +260,7 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
     for c in range(C):
         rows_of[c], targets[c] = c, c * Ws
     zero, wide = np.zeros(WIDE * vector, dout.dtype), np.empty(K * pieces(64, K), dout.dtype)
-    units = pieces(N, size[0]) * pieces(TH, size[1])
+    units, every = pieces(N, size[0]) * pieces(TH, size[1]), np.int64(0)
     first = units * chunk // chunks
     for unit in range(first, units * (chunk + 1) // chunks):
         place = unit_place(unit, size[0], size[1], N, TH)
@@ -232,9 +268,10 @@ def _weights_task(task, cut, size, m, x, dout, padding, filters, bias_sums):  # 
         tiles = images * rows * TW
         V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
         D = empty_aligned(tiles * places * Ks, x).reshape((tiles, places, Ks))
-        _transform_tiles(m, 2, _input_of_tiles(x, place, m, TW, padding), images, rows, TW, C, V)
-        held = copy_unit(dout, K, image, images, row * m, rows * m, np.int64(0), TW * m)
-        _transform_tiles(m, 0, held, images, rows, TW, K, D)
+        held = _input_of_tiles(x, place, m, TW, padding)
+        _transform_tiles(m, 2, held, every, rows, TW, C, V)
+        held = copy_unit(dout, K, image, images, row * m, rows * m, every, TW * m)
+        _transform_tiles(m, 0, held, every, rows, TW, K, D)
         if start == 0 and bias_sums.size:
             pixels = images * min(rows * m, OH - row * m) * OW
             add_pixels(dout.reshape(-1), (image * OH + row * m) * OW * K, pixels, wide,

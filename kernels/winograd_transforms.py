@@ -173,14 +173,31 @@ def _compiled_finish(matrix: np.ndarray) -> Any:
         v = Vectors(builder, context.get_data_type(signature.args[0].dtype))
         found = _found(builder, v, matrix, x, (s, t))
         mask, first = v.first(columns), _Sum(v, v.load(start, 0))
-        for i in range(len(matrix)):
-            with builder.if_then(builder.icmp_signed("<", ir.Constant(I64, i), rows)):
-                for j in range(len(matrix)):
-                    inside = builder.icmp_signed("<", ir.Constant(I64, j), width)
+        m = len(matrix)
+        values_of = {
+            place: v.positive((found[place[0]][place[1]] + first).value, relu)
+            for place in np.ndindex(m, m)
+        }
+        size = ir.Constant(I64, m)
+        whole = builder.and_(
+            builder.and_(
+                builder.icmp_signed(">=", rows, size), builder.icmp_signed(">=", width, size)
+            ),
+            builder.icmp_signed(">=", columns, ir.Constant(I64, v.lanes)),
+        )
+        steps = (row_step, column_step)
+        with builder.if_else(whole) as (then, otherwise):
+            with then:
+                for (i, j), value in values_of.items():
+                    v.store(value, out, _place(builder, steps, i, j))
+            with otherwise:
+                for (i, j), value in values_of.items():
+                    inside = builder.and_(
+                        builder.icmp_signed("<", ir.Constant(I64, i), rows),
+                        builder.icmp_signed("<", ir.Constant(I64, j), width),
+                    )
                     with builder.if_then(inside):
-                        value = v.positive((found[i][j] + first).value, relu)
-                        place = _place(builder, (row_step, column_step), i, j)
-                        v.store_masked(value, out, place, mask)
+                        v.store_masked(value, out, _place(builder, steps, i, j), mask)
         return context.get_dummy_value()
 
     @intrinsic

@@ -133,3 +133,30 @@ def test_nan_is_the_maximum_and_minus_infinity_has_a_place(rng):
         assert np.isnan(out).sum() == 1 and np.isnan(out[0, 1, 1, 3])
         assert index[0, 1, 1, 3] == 0 and out[0, 3, 3, 5] == -np.inf and index[0, 3, 3, 5] == 0
         assert (index[0, 0, 0] == 3).all()  # the only place that is not padding
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("shape", [(9, 30, 32, 16), (3, 5, 7, 32), (2, 2, 3, 48), (1, 3, 2, 16)])
+def test_windows_of_two_by_two(shape, gated, dtype, rng, two_thread_counts):
+    x = rng.integers(-3, 4, shape).astype(dtype)  # ties
+    x[0, 1, 1, 3], x[0, :2, :2, 5] = np.nan, -np.inf
+    dout = rng.integers(-9, 9, output_shape(shape, (2, 2), (2, 2), (0, 0), (1, 1))).astype(dtype)
+    results = []
+    for forward, backward in zip(
+        both("maxpool2x2", "maxpool2x2_forward"), both("maxpool2x2", "maxpool2x2_backward"),
+        strict=True,
+    ):  # fmt: skip
+
+        def run(forward=forward, backward=backward):
+            out, index = np.full_like(dout, np.nan), np.full(dout.shape, 7, np.uint8)
+            dx = np.full_like(x, np.nan)
+            forward(x, out, index)
+            backward(dout, out, index, gated, dx)
+            return out, index, dx
+
+        one, two = two_thread_counts(run)
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(one, two, strict=True))
+        results.append(one)
+    for mine, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(mine, expected)
+    assert np.isnan(results[0][0]).sum() == 1 and results[0][1][0, 0, 0, 5] == 0

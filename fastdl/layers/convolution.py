@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ..validation import check_pair
 from .convolution_products import Convolution, Pair
 from .layout import channels_first
+from .rectified import remember
 
 
 class Conv2D(Convolution):
@@ -108,6 +109,8 @@ class Conv2D(Convolution):
         x = self._given(x)
         relu = self.activation == "relu"
         out = self._maps(x, self.output_shape(*x.shape[1:3]), self._bias(), relu)
+        if relu:
+            remember(out)
         self.x, self._out = x, out
         return channels_first(out)
 

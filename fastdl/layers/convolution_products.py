@@ -19,6 +19,7 @@ from ..validation import check_pair, check_size
 from .activation import before_relu
 from .base import Layer, ops, required
 from .layout import channels_first, channels_last
+from .rectified import has_passed
 from .winograd import winograd_tile
 
 Pair = tuple[int, int]
@@ -140,7 +141,9 @@ class Convolution(Layer):
         """The last x, and the gradient before the activation."""
         out = required(self._out, self)
         d = self._gradient(dout, out)
-        return required(self.x, self), before_relu(out, d) if self.activation == "relu" else d
+        if self.activation == "relu" and not has_passed(out, d):
+            d = before_relu(out, d)
+        return required(self.x, self), d
 
     def _dx(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
         """The gradient at x (N, H, W, in_channels), in the shape of images."""

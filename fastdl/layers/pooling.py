@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..kernels.vectors import BYTES
 from ..validation import as_real, check_pair
-from .activation import floating
+from .activation import before_relu, floating
 from .base import Layer, ops, required
 from .layout import channels_first, channels_last
+from .rectified import is_rectified, remember_passed
 
 Pair = tuple[int, int]
 
@@ -85,25 +87,44 @@ class MaxPool2D(_Pooling):
         self._set(kernel_size, stride, padding)
         self.dilation = check_pair(dilation, "dilation")
         self._index: np.ndarray | None = None  # the place of each maximum in its window
+        self._rectified: tuple[np.ndarray, np.ndarray] | None = None  # x and out, of a ReLU
 
     def forward(self, x: ArrayLike) -> np.ndarray:
         """The maxima (N, C, OH, OW)."""
         images, out = self._images(x)
         places = self.kernel_size[0] * self.kernel_size[1]
         self._index = np.empty(out.shape, np.uint8 if places <= 256 else np.int32)
-        ops.maxpool_forward(
-            images, self.kernel_size, self.stride, self.padding, self.dilation, out, self._index
-        )
+        self._rectified = (images, out) if is_rectified(images) else None
+        if self._in_vectors:
+            ops.maxpool2x2_forward(images, out, self._index)
+        else:
+            ops.maxpool_forward(images, *self._window, out, self._index)
         return channels_first(out)
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (N, C, H, W): dout at the maxima."""
         index = required(self._index, self)
         d, dx = self._upstream(dout, index.shape[1:3])
-        ops.maxpool_backward(
-            d, index, self.kernel_size, self.stride, self.padding, self.dilation, dx
-        )
+        x, out = self._rectified or (dx, d)
+        if self._in_vectors:
+            ops.maxpool2x2_backward(d, out, index, self._rectified is not None, dx)
+        else:
+            d = before_relu(out, d) if self._rectified else d
+            ops.maxpool_backward(d, index, *self._window, dx)
+        if self._rectified:
+            remember_passed(x, dx)
         return channels_first(dx)
+
+    @property
+    def _window(self) -> tuple[Pair, Pair, Pair, Pair]:
+        return self.kernel_size, self.stride, self.padding, self.dilation
+
+    @property
+    def _in_vectors(self) -> bool:
+        """Whether the kernels for windows of 2 x 2 serve the last images."""
+        (_, _, _, C), dtype = required(self._given, self)
+        plain = self._window == ((2, 2), (2, 2), (0, 0), (1, 1))
+        return plain and C * dtype.itemsize % BYTES == 0
 
 
 class AvgPool2D(_Pooling):
