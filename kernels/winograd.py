@@ -44,8 +44,9 @@ from .winograd_transforms import (
 
 KERNELS = ("winograd_convolve", "winograd_backward_weights")
 
-CACHED = 1 << 18  # numbers of a unit's transformed inputs and outputs
-TILES = 128  # at most so many tiles in a unit
+CACHED = 3 << 16  # numbers of a unit's transformed inputs and outputs
+TILES = 64  # at most so many tiles in a unit
+NARROW = 128  # tiles in a unit that keeps the transformed numbers of a few of them only
 CHUNKS = 16  # at most so many sums of dW beside each other
 PARTIAL = 1 << 21  # numbers in the sums of all chunks together
 SUMS = 1 << 18  # numbers of a task's own sums, transformed
@@ -61,6 +62,12 @@ def spaced(n, vector):  # type: ignore[no-untyped-def]
 def _unit_size(N, TH, TW, numbers):  # type: ignore[no-untyped-def]
     """(images, rows of tiles) of a unit; ``numbers`` belong to one tile."""
     return cut_into_units(N, TH, TW, max(32, min(TILES, CACHED // numbers)))
+
+
+@jit(inline=True)
+def _is_narrow(C, Kp, vector):  # type: ignore[no-untyped-def]
+    """Whether inputs and outputs have a vector of channels each, see ``_narrow_unit``."""
+    return vector == C and Kp == vector
 
 
 @jit(inline=True)
@@ -128,9 +135,9 @@ def _transform_outputs(m, M, place, first, start, relu, out):  # type: ignore[no
 
 @jit(apart=True)
 def _narrow_unit(m, held, place, U, start, relu, out):  # type: ignore[no-untyped-def]
-    """The rest of ``_forward_unit`` where inputs and outputs have a vector of channels each.
+    """The rest of ``_forward_unit`` for the fewest channels: a few tiles at a time.
 
-    A few tiles at a time, which stay in the first-level cache.
+    What belongs to them stays in the first-level cache.
     """
     C, TW, places = lanes(out), pieces(out.shape[2], m), (m + 2) * (m + 2)
     _, images, _, rows = place
@@ -157,7 +164,7 @@ def _forward_unit(unit, size, m, x, U, start, padding, relu, out):  # type: igno
     Cs, Ks, Kp = spaced(C, vector), spaced(K, vector), rounded(K, vector)
     block = block_width(K, WIDE, vector)
     held = _input_of_tiles(x, place, m, TW, padding)
-    if vector == C and Kp == vector:
+    if _is_narrow(C, Kp, vector):
         _narrow_unit(m, held, place, U, start, relu, out)
         return
     V = empty_aligned(tiles * places * Cs, x).reshape((tiles, places, Cs))
@@ -220,6 +227,8 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
         start[k] = b[k]
     TH, TW = pieces(OH, m), pieces(OW, m)
     size = _unit_size(N, TH, TW, U.shape[0] * (C + K))
+    if _is_narrow(C, Kp, vector):
+        size = cut_into_units(N, TH, TW, NARROW)
     units, block = pieces(N, size[0]) * pieces(TH, size[1]), block_width(K, WIDE, vector)
     blocks = pieces(K, block)
     small, packed = _small(out, C), empty_aligned(9 * C * Kp, W)
