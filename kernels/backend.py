@@ -23,6 +23,7 @@ FILES = (
     "gru_reset_first", "im2col", "interaction", "isotonic", "layernorm", "likelihood", "loss",
     "lstm", "matmul", "maxpool", "maxpool2x2", "metrics", "mlp", "modulate", "optimizer", "rnn",
     "scaling", "series_windows", "sparse", "spectral", "strings", "upsample", "winograd",
+    "winograd_weights",
 )  # fmt: skip
 
 

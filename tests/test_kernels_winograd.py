@@ -36,8 +36,8 @@ SMALL = [
 
 def results(side, m, case, x, W, b, dout, relu=False, place=lambda array: array):
     """out, dx, dW and db of the kernels (side 0) or twins (1), into destinations of NaN."""
-    names = ("winograd_convolve", "winograd_backward_weights")
-    convolve, weights = (both("winograd", name)[side] for name in names)
+    convolve = both("winograd", "winograd_convolve")[side]
+    weights = both("winograd_weights", "winograd_backward_weights")[side]
     around = 2 - case.padding[0], 2 - case.padding[1]
     x, W, b, dout, out, dx, dW, db = [
         place(array)

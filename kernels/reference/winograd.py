@@ -1,9 +1,8 @@
-"""NumPy twins of Winograd's convolution: the convolution that it computes, by products."""
+"""NumPy twin of Winograd's convolution: the convolution that it computes, by products."""
 
 from __future__ import annotations
 
 from .convolution import conv2d_forward
-from .convolution_weights import conv2d_backward_weights
 
 _ONE = (1, 1)
 
@@ -12,8 +11,3 @@ def winograd_convolve(m, x, W, b, turned, padding, relu, out):  # type: ignore[n
     """out (N, OH, OW, K) from x (N, H, W, C), W (K, C, 3, 3), b (K,) or (0,)."""
     filters = W[:, :, ::-1, ::-1].transpose(1, 0, 2, 3) if turned else W
     conv2d_forward(x, filters, b, _ONE, padding, _ONE, 1, relu, out)
-
-
-def winograd_backward_weights(m, x, dout, padding, dW, db):  # type: ignore[no-untyped-def]
-    """dW (K, C, 3, 3) and db (K,), or (0,) for none, from x and dout."""
-    conv2d_backward_weights(x, dout, _ONE, padding, _ONE, 1, dW, db)
