@@ -7,11 +7,12 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 FORMAT_VERSION = 1
+Content = TypeVar("Content")
 
 
 def write_atomically(
@@ -52,6 +53,39 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """``content`` as JSON that people can read, atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_described(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """``write_json`` of content that also tells its format version, for ``read_described``."""
+    write_json(path, {"format_version": FORMAT_VERSION, **content})
+
+
+def read_described(
+    path: Path, parse: Callable[[dict[str, Any]], Content], advice: str = "."
+) -> Content:
+    """What ``parse`` makes of a file by ``write_described``.
+
+    Raises ValueError for other content, with ``advice`` at the end, and for newer versions;
+    FileNotFoundError where there is no such file.
+    """
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        version = known["format_version"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}{advice}") from None
+    check_version(version, str(path))
+    try:
+        return parse(known)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}{advice}") from None
+
+
+def entry_of(path: Path, key: str) -> dict[str, Any]:
+    """An object of a JSON file that is there for people; empty where it is gone or changed."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))[key])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def check_version(version: Any, name: str) -> None:

@@ -15,7 +15,8 @@ from .files import check_version
 from .forecasting.trained import TrainedForecaster, is_forecast_run
 from .generation.trained import is_gan_run, load_gan
 from .network import Network
-from .scoring import METRICS, MODEL, load_model
+from .runs import METRICS, MODEL
+from .scoring import load_model
 from .vision.trained import is_image_run, load_trained
 
 CHECKPOINTS = "checkpoints"

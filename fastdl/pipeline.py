@@ -28,7 +28,8 @@ from .optimizers import Adam
 from .options import run_folder
 from .progressive import ProgressiveValidation
 from .results import Outcome, Parts, Prepared, report
-from .scoring import ENCODER, MODEL, click_rate, load_model, save_encoder
+from .runs import MODEL
+from .scoring import ENCODER, click_rate, load_model, save_encoder
 from .trainer import Trainer
 
 LOG, CACHE = "log.json", "cache"

@@ -21,7 +21,8 @@ from .job import Job
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .progressive import ProgressiveValidation
 from .report import curves, loss_curve, plot_run, write_page
-from .scoring import METRICS, score
+from .runs import METRICS
+from .scoring import score
 from .trainer import Trainer
 
 if TYPE_CHECKING:

@@ -21,13 +21,12 @@ from .data.parts import Paths, find_parts
 from .files import FORMAT_VERSION, check_version, write_atomically, write_json
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .runs import LOG as ENCODER
-from .runs import require_kind
+from .runs import METRICS, MODEL, require_complete
 from .validation import check_number
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
 
-MODEL, METRICS = "model.safetensors", "metrics.json"
 FEATURES = {"kind": "features"}  # in the place of an encoder that is kept in files of its own
 MOST_VALUES = 20  # of a column by which a log is evaluated; the rarer ones count as one
 
@@ -72,12 +71,7 @@ def load_model(
 ) -> tuple[CTRPredictionNetwork | CTRModel, Any, str | None]:
     """Network, encoder and log format of a run folder."""
     folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train` makes one.")
-    require_kind(folder, ENCODER)
-    for name in (MODEL, ENCODER):
-        if not (folder / name).is_file():
-            raise ValueError(f"The run folder {folder} is incomplete: it has no {name}.")
+    require_complete(folder, ENCODER)
     network = load(folder / MODEL)
     if not isinstance(network, CTRPredictionNetwork | CTRModel):
         raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, not a CTR network.")

@@ -11,15 +11,16 @@ import pytest
 from PIL import Image, features
 
 from fastdl.data.images import ImageSet, ImageStream
+from fastdl.data.images.statistics import normalized
 from fastdl.generation.pictures import grid, neighbours, write_animation, write_grid
 from fastdl.generation.shown import _cut, nearest_rows
-from fastdl.generation.trained import as_images, as_pixels
+from fastdl.generation.trained import as_pixels
 from fastdl.report.gallery import image
 
 
 def test_pixels_go_to_images_and_back_unchanged():
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
-    images = as_images(pixels)
+    images = normalized(pixels.transpose(0, 3, 1, 2), 0.5, 0.5)
     assert images.shape == (1, 3, 16, 16) and images.dtype == np.float32
     assert images.min() == -1 and images.max() == 1
     np.testing.assert_array_equal(as_pixels(images), pixels)

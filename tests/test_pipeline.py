@@ -149,7 +149,8 @@ def test_a_damaged_model_folder(trained, tmp_path, name, how, message):
     folder = tmp_path / "run"
     shutil.copytree(trained, folder)
     damage(folder, name, how)
-    with pytest.raises(ValueError, match=message):
+    kind = FileNotFoundError if how == "remove" else ValueError
+    with pytest.raises(kind, match=message):
         scoring.load_model(folder)
 
 

@@ -273,7 +273,7 @@ def test_wrong_use(series, fitted, tmp_path):
 
 def test_damaged_folders(fitted, tmp_path):
     model, _ = fitted
-    with pytest.raises(FileNotFoundError, match="no folder of a forecaster"):
+    with pytest.raises(FileNotFoundError, match="it has no model"):
         TrainedForecaster.load(tmp_path)
     model.save(tmp_path)
     path = tmp_path / "series.json"

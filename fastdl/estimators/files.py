@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checkpoint import save
-from ..files import FORMAT_VERSION, check_version, write_json
+from ..files import entry_of, read_described, write_described
 from ..models.ctr import BY_NAME, CTRModel
+from ..runs import METRICS, MODEL
 from ..schedules import Schedule, from_description
-from ..scoring import ENCODER, FEATURES, METRICS, MODEL, load_model
+from ..scoring import ENCODER, FEATURES, load_model
 from .conventions import Estimator
 
 if TYPE_CHECKING:
@@ -32,11 +33,9 @@ def write_classifier(classifier: CTRClassifier, folder: str | os.PathLike[str]) 
     save(classifier.model_, folder / MODEL)
     classifier.encoder_.save(folder)
     format = classifier.format_
-    write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": FEATURES,
-                                  "format": format})  # fmt: skip
+    write_described(folder / ENCODER, {"encoder": FEATURES, "format": format})
     names = getattr(classifier, "feature_names_in_", None)
-    write_json(folder / CLASSIFIER, {
-        "format_version": FORMAT_VERSION,
+    write_described(folder / CLASSIFIER, {
         "parameters": parameters(classifier),
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
@@ -59,7 +58,9 @@ def read_classifier(folder: str | os.PathLike[str]) -> dict[str, Any]:
         "encoder_": encoder,
     }  # fmt: skip
     path = Path(folder) / CLASSIFIER
-    return found | (_known(path) if path.is_file() else _of_run(folder, model, encoder, format))
+    if path.is_file():
+        return found | read_described(path, _known)
+    return found | _of_run(Path(folder), model, encoder, format)
 
 
 def parameters(classifier: Estimator) -> dict[str, Any]:
@@ -84,35 +85,24 @@ def _plain(value: Any) -> Any:
     raise TypeError
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _known(known: dict[str, Any]) -> dict[str, Any]:
     """What classifier.json tells."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        check_version(known["format_version"], str(path))
-        found = dict(known["parameters"])
-        rate = found.get("lr")
-        if isinstance(rate, dict):
-            found["lr"] = from_description(rate["schedule"])
-        if isinstance(found.get("hidden"), list):
-            found["hidden"] = tuple(found["hidden"])
-        found |= {name: known[name] for name in _LEARNED}
-        found["classes_"] = np.array(known["classes"], np.dtype(known["classes_dtype"]))
-        if known["feature_names_in_"] is not None:
-            found["feature_names_in_"] = np.array(known["feature_names_in_"], object)
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}.") from None
+    found = dict(known["parameters"])
+    rate = found.get("lr")
+    if isinstance(rate, dict):
+        found["lr"] = from_description(rate["schedule"])
+    if isinstance(found.get("hidden"), list):
+        found["hidden"] = tuple(found["hidden"])
+    found |= {name: known[name] for name in _LEARNED}
+    found["classes_"] = np.array(known["classes"], np.dtype(known["classes_dtype"]))
+    if known["feature_names_in_"] is not None:
+        found["feature_names_in_"] = np.array(known["feature_names_in_"], object)
     return found
 
 
-def _of_run(
-    folder: str | os.PathLike[str], model: CTRModel, encoder: Any, format: str | None
-) -> dict[str, Any]:
+def _of_run(folder: Path, model: CTRModel, encoder: Any, format: str | None) -> dict[str, Any]:
     """The same of a folder by ``fastdl train``, whose labels are 0 and 1."""
-    try:
-        content = json.loads((Path(folder) / METRICS).read_text(encoding="utf-8"))
-        job, history = dict(content["job"]), dict(content["history"])
-    except (OSError, ValueError, KeyError, TypeError):
-        job, history = {}, {}  # the file is there for people, and may be gone
+    job, history = (entry_of(folder / METRICS, key) for key in ("job", "history"))
     names = [column.name for column in encoder.columns_]
     options = {name: getattr(model, name) for name in model.options}
     return {

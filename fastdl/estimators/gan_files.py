@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..files import FORMAT_VERSION, check_version, write_json
+from ..files import entry_of, read_described, write_described
 from ..generation.trained import load_gan
 from ..options import JOB
-from ..scoring import METRICS
+from ..runs import METRICS
 from .files import parameters
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ def write_gan(gan: AdImageGAN, folder: str | os.PathLike[str]) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     gan._trained().save(folder)
-    write_json(folder / GENERATOR, {
-        "format_version": FORMAT_VERSION,
+    write_described(folder / GENERATOR, {
         "parameters": parameters(gan),
         "classes": gan.classes_.tolist(),
         "classes_dtype": gan.classes_.dtype.str,
@@ -42,19 +40,14 @@ def read_gan(folder: str | os.PathLike[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"model_": trained.gan, "kind_": trained.kind, "images_": None}
     path = Path(folder) / GENERATOR
     if path.is_file():
-        return found | _known(path)
+        return found | read_described(path, _known)
     return found | {"classes_": np.array(trained.kind.classes)} | _of_run(Path(folder))
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _known(known: dict[str, Any]) -> dict[str, Any]:
     """What generator.json tells."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        check_version(known["format_version"], str(path))
-        found = dict(known["parameters"]) | {name: known[name] for name in _LEARNED}
-        found["classes_"] = np.array(known["classes"], np.dtype(known["classes_dtype"]))
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}.") from None
+    found = dict(known["parameters"]) | {name: known[name] for name in _LEARNED}
+    found["classes_"] = np.array(known["classes"], np.dtype(known["classes_dtype"]))
     return found
 
 
@@ -63,17 +56,10 @@ def _of_run(folder: Path) -> dict[str, Any]:
     from .image_gan import AdImageGAN
 
     history, job = (
-        _entry(folder / name, key) for name, key in ((METRICS, "history"), (JOB, "job"))
+        entry_of(folder / name, key) for name, key in ((METRICS, "history"), (JOB, "job"))
     )
     own = AdImageGAN._parameter_defaults()
     found = {name: value for name, value in job.items() if name in own}
     if "fit" in job:
         found["resize"] = job["fit"]
     return found | {"history_": history, "n_iter_": len(history.get("epoch", ()))}
-
-
-def _entry(path: Path, key: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))[key])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}  # the file is there for people, and may be gone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checkpoint import save
-from ..files import FORMAT_VERSION, check_version, write_json
+from ..files import entry_of, read_described, write_described
 from ..models.image import BY_NAME
+from ..runs import METRICS, MODEL
 from ..schedules import from_description
-from ..scoring import METRICS, MODEL
 from ..vision.trained import load_trained
 from .files import CLASSIFIER, parameters
 
@@ -29,8 +28,7 @@ def write_classifier(classifier: AdImageClassifier, folder: str | os.PathLike[st
     folder.mkdir(parents=True, exist_ok=True)
     save(classifier.model_, folder / MODEL)
     classifier.preparation_.save(folder)
-    write_json(folder / CLASSIFIER, {
-        "format_version": FORMAT_VERSION,
+    write_described(folder / CLASSIFIER, {
         "parameters": parameters(classifier),
         "classes": classifier.classes_.tolist(),
         "classes_dtype": classifier.classes_.dtype.str,
@@ -50,7 +48,7 @@ def read_classifier(folder: str | os.PathLike[str]) -> dict[str, Any]:
     }  # fmt: skip
     path = Path(folder) / CLASSIFIER
     if path.is_file():
-        return found | _known(path)
+        return found | read_described(path, _known)
     options = {name: getattr(model, name) for name in model.options}
     return found | {
         "model_options": options, "size": known.size, "resize": known.fit,
@@ -58,30 +56,21 @@ def read_classifier(folder: str | os.PathLike[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _known(path: Path) -> dict[str, Any]:
+def _known(known: dict[str, Any]) -> dict[str, Any]:
     """What classifier.json tells."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        check_version(known["format_version"], str(path))
-        found = dict(known["parameters"])
-        if isinstance(found.get("lr"), dict):
-            found["lr"] = from_description(found["lr"]["schedule"])
-        if isinstance(found.get("size"), list):
-            found["size"] = tuple(found["size"])
-        found |= {name: known[name] for name in _LEARNED}
-        dtype = np.dtype(known["classes_dtype"])
-        found["classes_"] = np.array(known["classes"], dtype)
-        if known["n_features_in_"] is not None:
-            found["n_features_in_"] = int(known["n_features_in_"])
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}.") from None
+    found = dict(known["parameters"])
+    if isinstance(found.get("lr"), dict):
+        found["lr"] = from_description(found["lr"]["schedule"])
+    if isinstance(found.get("size"), list):
+        found["size"] = tuple(found["size"])
+    found |= {name: known[name] for name in _LEARNED}
+    found["classes_"] = np.array(known["classes"], np.dtype(known["classes_dtype"]))
+    if known["n_features_in_"] is not None:
+        found["n_features_in_"] = int(known["n_features_in_"])
     return found
 
 
 def _of_run(folder: Path) -> dict[str, Any]:
     """The epochs of a run of ``fastdl train-image``."""
-    try:
-        history = dict(json.loads((folder / METRICS).read_text(encoding="utf-8"))["history"])
-    except (OSError, ValueError, KeyError, TypeError):
-        history = {}  # the file is there for people, and may be gone
+    history = entry_of(folder / METRICS, "history")
     return {"history_": history, "n_iter_": len(history.get("epoch", ()))}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..estimators.files import parameters
 from ..estimators.series_forecaster import FORECASTER, AdSeriesForecaster
-from ..files import FORMAT_VERSION, check_version, write_json
+from ..files import read_described, write_described
 from .trained import TrainedForecaster
 
 Own = TypeVar("Own", bound=AdSeriesForecaster)
@@ -19,8 +18,7 @@ def write_forecaster(estimator: AdSeriesForecaster, folder: str | os.PathLike[st
     """Write a fitted forecaster; parameters that JSON cannot hold are left out."""
     folder = Path(folder)
     estimator.forecaster_.save(folder)
-    write_json(folder / FORECASTER, {
-        "format_version": FORMAT_VERSION,
+    write_described(folder / FORECASTER, {
         "parameters": {**parameters(estimator), "model": estimator.model},
         "history": estimator.history_,
     })  # fmt: skip
@@ -30,15 +28,14 @@ def read_forecaster(kind: type[Own], folder: str | os.PathLike[str]) -> Own:
     """The forecaster of a folder."""
     trained, path = TrainedForecaster.load(folder), Path(folder) / FORECASTER
     found = kind()
+
+    def fill(known: dict[str, Any]) -> None:
+        found.set_params(**{
+            k: tuple(v) if isinstance(v, list) else v for k, v in known["parameters"].items()
+        })  # fmt: skip
+        found.history_ = dict(known["history"])
+
     if path.is_file():
-        try:
-            known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            check_version(known["format_version"], str(path))
-            found.set_params(**{
-                k: tuple(v) if isinstance(v, list) else v for k, v in known["parameters"].items()
-            })  # fmt: skip
-            found.history_ = dict(known["history"])
-        except (KeyError, TypeError, AttributeError, UnicodeDecodeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error!r}.") from None
+        read_described(path, fill)
     found.forecaster_, found.series_ = trained, None
     return found

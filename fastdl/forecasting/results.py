@@ -14,7 +14,7 @@ from ..data.series.frequency import shown
 from ..files import write_atomically, write_json
 from ..report import write_page
 from ..report.series_picture import plot_series_run
-from ..scoring import METRICS
+from ..runs import METRICS
 from .anomaly import anomaly_columns, columns_table
 from .backtest import Backtest
 from .forecast import Forecast

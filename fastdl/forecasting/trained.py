@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +17,10 @@ from ..data.series.series_set import SeriesSet
 from ..data.series.static import Static
 from ..data.series.stream import WindowStream
 from ..data.series.windows import WindowBatch, WindowMaker
-from ..files import FORMAT_VERSION, check_version, write_json
+from ..files import read_described, write_described
 from ..models.series import AutoregressiveForecaster, ForecastModel
 from ..network import evaluation
-from ..runs import SERIES, require_kind
-from ..scoring import MODEL
+from ..runs import MODEL, SERIES, require_complete
 from ..validation import check_size
 from .conformal import level_margin
 from .forecast import LEVELS, Forecast
@@ -266,8 +264,8 @@ class TrainedForecaster:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save(self.network, folder / MODEL)
-        write_json(folder / SERIES, {
-            "format_version": FORMAT_VERSION, **self.preparation.to_dict(),
+        write_described(folder / SERIES, {
+            **self.preparation.to_dict(),
             "conformal": self.conformal, "paths": self.paths, "seed": self.seed,
             "margins": self.margins.tolist(),
         })  # fmt: skip
@@ -280,26 +278,18 @@ class TrainedForecaster:
         do not belong together.
         """
         folder = Path(folder)
-        require_kind(folder, SERIES)
-        for name in (MODEL, SERIES):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(
-                    f"{folder} is no folder of a forecaster: it has no {name}; `fastdl forecast` "
-                    "makes one."
-                )
+        require_complete(folder, SERIES)
         network = load(folder / MODEL)
         if not isinstance(network, ForecastModel):
             raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, no forecaster.")
-        path = folder / SERIES
-        try:
-            known = json.loads(path.read_text(encoding="utf-8"))
-            check_version(known["format_version"], str(path))
+
+        def whole(known: dict[str, Any]) -> TrainedForecaster:
             preparation = SeriesPreparation.from_dict(known)
             margins = np.array(known["margins"], np.float64).reshape(len(network.quantiles))
             return cls(network, preparation, bool(known["conformal"]), int(known["paths"]),
                        int(known["seed"]), margins)  # fmt: skip
-        except (KeyError, TypeError, AttributeError, UnicodeDecodeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error!r}; train again.") from None
+
+        return read_described(folder / SERIES, whole, "; train again.")
 
 
 def _margins(scores: list[np.ndarray], levels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..adversarial import GANTrainer
 from ..files import write_json
 from ..report import loss_curve, write_page
 from ..report.gan_picture import plot_gan_run
-from ..scoring import METRICS
+from ..runs import METRICS
 from .job import GANJob
 from .shown import Fixed, Shown
 from .sources import GANParts

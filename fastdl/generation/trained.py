@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoint import load, save
-from ..files import FORMAT_VERSION, check_version, write_json
+from ..files import read_described, write_described
 from ..memory import rows_at_once
 from ..models.gan import GAN
 from ..models.gan.base import spherical
-from ..runs import GENERATION, require_kind
-from ..scoring import MODEL
+from ..runs import GENERATION, MODEL, require_complete
 from ..special import normal_cdf, normal_quantile
 from ..validation import check_number, check_size
 
@@ -46,24 +44,20 @@ class Kind:
 
     def save(self, folder: Path) -> None:
         """Write generation.json into a run folder."""
-        content = {"format_version": FORMAT_VERSION, "classes": list(self.classes),
-                   "size": self.size, "channels": self.channels}  # fmt: skip
-        write_json(folder / GENERATION, content)
+        content = {"classes": list(self.classes), "size": self.size, "channels": self.channels}
+        write_described(folder / GENERATION, content)
 
     @classmethod
     def read(cls, folder: Path) -> Kind:
         """That of a run folder; ValueError where it is damaged."""
-        path = folder / GENERATION
-        try:
-            known = json.loads(path.read_text(encoding="utf-8"))
-            check_version(known["format_version"], str(path))
+
+        def whole(known: dict[str, Any]) -> Kind:
             size, channels = int(known["size"]), int(known["channels"])
-            classes = tuple(map(str, known["classes"]))
-        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is damaged: {error!r}; train again.") from None
-        if size < 1 or channels not in (1, 3):
-            raise ValueError(f"{path} is damaged: size {size}, {channels} channels.")
-        return cls(classes, size, channels)
+            if size < 1 or channels not in (1, 3):
+                raise ValueError(f"size {size}, {channels} channels")
+            return cls(tuple(map(str, known["classes"])), size, channels)
+
+        return read_described(folder / GENERATION, whole, "; train again.")
 
 
 class TrainedGAN:
@@ -156,15 +150,6 @@ def as_pixels(images: np.ndarray) -> Pixels:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-def as_images(pixels: Pixels) -> np.ndarray:
-    """The other way: float32 (N, C, H, W) with channels-last memory.
-
-    >>> as_images(np.array([[[[0], [255]]]], np.uint8)).ravel().tolist()
-    [-1.0, 1.0]
-    """
-    return (pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)).transpose(0, 3, 1, 2)
-
-
 def is_gan_run(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder is that of a training of a GAN, finished or not."""
     return (Path(folder) / GENERATION).is_file()
@@ -177,15 +162,7 @@ def load_gan(folder: str | os.PathLike[str]) -> TrainedGAN:
     run, and for files that are damaged or do not belong together.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train-gan` makes one.")
-    require_kind(folder, GENERATION)
-    for name in (MODEL, GENERATION):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(
-                f"The run folder {folder} is incomplete: it has no {name}. If the training was "
-                "interrupted, `fastdl train-gan --resume` with the same options and --out goes on."
-            )
+    require_complete(folder, GENERATION)
     gan = load(folder / MODEL)
     if not isinstance(gan, GAN):
         raise ValueError(f"{folder / MODEL} holds a {type(gan).__name__}, no GAN.")

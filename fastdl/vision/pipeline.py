@@ -14,7 +14,7 @@ from ..checkpoint import save
 from ..data.images import ImageStream
 from ..inspection import CHECKPOINTS
 from ..options import run_folder
-from ..scoring import MODEL
+from ..runs import MODEL
 from ..trainer import Trainer
 from .job import ImageJob
 from .recipe import image_channels, image_size, make_model, make_optimizer, make_schedule

@@ -15,7 +15,7 @@ from ..files import write_json
 from ..metrics import classes as metrics
 from ..report import loss_curve, write_page
 from ..report.image_picture import plot_image_run
-from ..scoring import METRICS
+from ..runs import METRICS
 from ..trainer import Trainer
 from .job import ImageJob
 from .predict import base_rate

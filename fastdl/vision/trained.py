@@ -13,11 +13,10 @@ import numpy as np
 
 from ..checkpoint import load
 from ..data.images import ImageSet, normalized
-from ..files import FORMAT_VERSION, check_version, write_json
+from ..files import read_described, write_described
 from ..memory import rows_at_once
 from ..models.image import ImageModel, fold
-from ..runs import IMAGES, require_kind
-from ..scoring import MODEL
+from ..runs import IMAGES, MODEL, require_complete
 
 
 @dataclass(frozen=True)
@@ -60,18 +59,12 @@ class Preparation:
 
     def save(self, folder: Path) -> None:
         """Write images.json into a run folder."""
-        write_json(folder / IMAGES, {"format_version": FORMAT_VERSION, **self.to_dict()})
+        write_described(folder / IMAGES, self.to_dict())
 
     @classmethod
     def read(cls, folder: Path) -> Preparation:
         """That of a run folder; ValueError where it is damaged."""
-        path = folder / IMAGES
-        try:
-            known = json.loads(path.read_text(encoding="utf-8"))
-            check_version(known["format_version"], str(path))
-            return cls.from_dict(known)
-        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is damaged: {error!r}; train again.") from None
+        return read_described(folder / IMAGES, cls.from_dict, "; train again.")
 
 
 class TrainedImageModel:
@@ -107,12 +100,7 @@ def load_trained(folder: str | os.PathLike[str]) -> TrainedImageModel:
     not belong together.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no run folder {folder}; `fastdl train-image` makes one.")
-    require_kind(folder, IMAGES)
-    for name in (MODEL, IMAGES):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"The run folder {folder} is incomplete: it has no {name}.")
+    require_complete(folder, IMAGES)
     network = load(folder / MODEL)
     if not isinstance(network, ImageModel):
         raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, no image model.")
