@@ -14,6 +14,7 @@ from fastdl.metrics.generated import (
     nearest,
     neighbour_scores,
 )
+from fastdl.metrics.neighbours import nearest_in_parts
 
 
 def exactly(rng, rows, mean, covariance):
@@ -154,6 +155,16 @@ def slow_scores(real, made, k):
         "precision": in_real.any(axis=0).mean(), "recall": in_made.any(axis=1).mean(),
         "density": in_real.sum() / (k * len(made)), "coverage": in_real.any(axis=1).mean(),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("k", [1, 3, 40])
+def test_the_nearest_of_parts_are_those_of_the_whole(k, rng):
+    q, r = rng.standard_normal((9, 4)), rng.standard_normal((23, 4))
+    parts = iter([r[:5], r[5:6], r[6:20], r[20:]])
+    distances, indices = nearest_in_parts(q, parts, k)
+    expected = nearest(q, r, min(k, 23))
+    np.testing.assert_array_equal(indices, expected[1])
+    np.testing.assert_allclose(distances, expected[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 5])

@@ -14,6 +14,7 @@ from ..metrics.generated import (
     nearest,
     neighbour_scores,
 )
+from ..metrics.neighbours import nearest_in_parts
 from ..validation import check_size
 from .features import FeatureNetwork
 
@@ -168,15 +169,12 @@ class Judge:
 
     def _nearest_pixels(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As ``neighbours``, of pixels (n, D), against some training images after the other."""
-        rows = max(1, _BYTES // (8 * pixels.shape[1]))
-        best, place = np.full(len(pixels), np.inf), np.zeros(len(pixels), np.int64)
-        for start in range(0, len(self.train), rows):
-            part = self.train[start : start + rows]
-            distance, index = nearest(pixels, _pixels(self.features, part, len(part), self.fit))
-            nearer = distance[:, 0] < best
-            best[nearer] = distance[nearer, 0]
-            place[nearer] = start + index[nearer, 0]
-        return best, place
+        size = max(1, _BYTES // (8 * pixels.shape[1]))
+        parts = (self.train[start : start + size] for start in range(0, len(self.train), size))
+        distances, places = nearest_in_parts(
+            pixels, (_pixels(self.features, part, len(part), self.fit) for part in parts)
+        )
+        return distances[:, 0], places[:, 0]
 
 
 def _pixels(features: FeatureNetwork, images: Any, count: int, fit: str = "crop") -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..data.images import ImageStream
 from ..memory import rows_at_once
-from ..metrics.generated import nearest
+from ..metrics.neighbours import nearest_in_parts
 from ..vision.pictures import write_png
 from .pictures import (
     animation_name,
@@ -137,23 +136,14 @@ def nearest_rows(samples: Pixels, stream: ImageStream, k: int) -> NDArray[np.int
         np.linspace(0, stream.rows - 1, min(stream.rows, _NEAREST_MOST)).astype(np.int64)
     )
     query = samples.reshape(len(samples), -1).astype(np.float64)
-    distances: NDArray[Any] = np.empty((len(samples), 0))
-    places: NDArray[Any] = np.empty((len(samples), 0), np.int64)
-    for own in _pieces(rows, 8 * rows_at_once(query.shape[1])):
-        pixels = stream.store.pixels(own).transpose(0, 2, 3, 1).reshape(len(own), -1)
-        found, at = nearest(query, pixels.astype(np.float64), min(k, len(own)))
-        distances = np.concatenate([distances, found], axis=1)
-        places = np.concatenate([places, own[at]], axis=1)
-        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        distances, places = (
-            np.take_along_axis(part, order, axis=1) for part in (distances, places)
-        )
-    return places
-
-
-def _pieces(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+    size = 8 * rows_at_once(query.shape[1])
+    pieces = (rows[start : start + size] for start in range(0, len(rows), size))
+    pixels = (
+        stream.store.pixels(own).transpose(0, 2, 3, 1).reshape(len(own), -1).astype(np.float64)
+        for own in pieces
+    )
+    found: NDArray[np.int64] = rows[nearest_in_parts(query, pixels, k)[1]]
+    return found
 
 
 def _cut(frame: Path, like: Pixels, columns: int, places: np.ndarray) -> Pixels:

@@ -7,6 +7,8 @@ themselves, so that a row's distance from its own copy is exactly 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -36,6 +38,31 @@ def nearest(query: ArrayLike, reference: ArrayLike, k: int = 1) -> tuple[Floats,
     if check_size(k, "k") > len(r):
         raise ValueError(f"k is {k}; reference has {len(r)} rows.")
     return nearest_rows(q, r, k)
+
+
+def nearest_in_parts(
+    query: ArrayLike, parts: Iterable[np.ndarray], k: int = 1
+) -> tuple[Floats, np.ndarray]:
+    """``nearest`` of a reference that comes in parts; indices count over all of them.
+
+    k: fewer are told where all parts together have fewer rows.
+
+    >>> distances, indices = nearest_in_parts([[0.0]], iter([np.array([[4.0]]), np.array([[1.0]])]))
+    >>> distances.tolist(), indices.tolist()
+    ([[1.0]], [[1]])
+    """
+    query, before = np.asarray(query), 0
+    distances: Floats = np.empty((len(query), 0))
+    indices = np.empty((len(query), 0), np.int64)
+    for part in parts:
+        found, at = nearest(query, part, min(k, len(part)))
+        distances = np.concatenate([distances, found], axis=1)
+        indices = np.concatenate([indices, before + at], axis=1)
+        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+        distances = np.take_along_axis(distances, order, axis=1)
+        indices = np.take_along_axis(indices, order, axis=1)
+        before += len(part)
+    return distances, indices
 
 
 def nearest_rows(query: Floats, reference: Floats, k: int) -> tuple[Floats, np.ndarray]:
