@@ -24,15 +24,8 @@ from fastdl.data.split import split
 from fastdl.files import read_arrays
 from fastdl.job import Job, job_from
 
+pytestmark = pytest.mark.usefixtures("no_report")
 SMALL = ["--hidden", "8", "--embedding-dim", 4]
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """They take most of a small run's time, and have tests of their own."""
-    monkeypatch.setattr("fastdl.results.plot_run", lambda *_, **__: None)
-    monkeypatch.setattr("fastdl.results.write_page", lambda *_: None)
-    monkeypatch.setattr("fastdl.results._importance", lambda *_: None)
 
 
 def metrics_of(folder: Path) -> dict:
