@@ -39,10 +39,10 @@ if kind in ("lazy", "exact"):  # tables whose untouched rows have missed steps a
     t = ((t[:, 1] + ids[:, 0]) % 2).astype(float)
     network = fastdl.DeepFM(spec, 4, (8,), dropout=0.1, dtype="float64",
                             embedding_l2=1e-4 if kind == "exact" else 0.0)
-optimizer = fastdl.Adam(schedules.CosineDecay(0.01, 2000), clip_norm=1.0)
+optimizer = fastdl.Adam(schedules.CosineDecay(0.01, 1000), clip_norm=1.0)
 callbacks = [fastdl.EarlyStopping(patience=50), fastdl.Checkpoint(folder, every_steps=7)]
 trainer = fastdl.Trainer(network, optimizer)
-trainer.train(x[:1600], t[:1600], x[1600:], t[1600:], 12, 20, callbacks=callbacks, verbose=False,
+trainer.train(x[:1600], t[:1600], x[1600:], t[1600:], 6, 20, callbacks=callbacks, verbose=False,
               resume=folder)
 """
 

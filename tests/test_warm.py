@@ -77,7 +77,7 @@ fastdl.warmup(what="gan")
 warm = loaded()
 for number, own in enumerate(({"width": 16}, {"classes": "none", "loss": "hinge", "size": 28,
                               "normalization": "spectral"})):
-    job = GANJob(rows=200, epochs=1, batch_size=32, judge=60, pictures=8, **own)
+    job = GANJob(rows=200, epochs=1, batch_size=32, judge=60, pictures=2, **own)
     train_gan(job, f"{sys.argv[1]}{number}", verbose=False)
 print(len(warm), sorted(loaded() - warm))
 """
