@@ -96,6 +96,7 @@ def _train_series(dtype: Any) -> None:
 
 
 def _train_gans(dtype: Any) -> None:
+    from .adversarial.features import FeatureNetwork
     from .data.images import ImageSet, generate_ads
     from .estimators import AdImageGAN
 
@@ -111,6 +112,8 @@ def _train_gans(dtype: Any) -> None:
     for images, options in own:
         gan = AdImageGAN(**few, **options).fit(images)
         gan.sample(4)
+    # judge would train it for twelve epochs, which all need the same kernels
+    gan.features_ = FeatureNetwork.fit(ads, 64, 3, epochs=1, rng=np.random.default_rng(0))
     gan.judge(generate_ads(60, 64, seed=1), count=60)
 
 

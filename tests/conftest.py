@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import without_report
 from fastdl.kernels import jit
 
 import fastdl
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def seeded() -> None:
     """NumPy's global random state is the same at the start of every test."""
     np.random.seed(0)
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings end without their picture, their page and the importance of columns."""
+    without_report(monkeypatch)
 
 
 @pytest.fixture

@@ -297,6 +297,7 @@ def test_arrays_and_schedules_survive_saving(tmp_path):
     assert back.predict_proba(x).tobytes() == found.predict_proba(x).tobytes()
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_folder_of_the_command_is_loaded(tmp_path):
     parquet.write_table(TEXT, tmp_path / "log.parquet")
     with pytest.raises(SystemExit) as done:

@@ -151,6 +151,7 @@ def test_inspect_tells_of_the_run_and_writes_the_page_again(trained, tmp_path, c
     assert page.read_text() == (trained / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_run_that_was_cut_off_ends_with_the_same_forecast(trained, data, tmp_path):
     folder = tmp_path / "cut"
     shutil.copytree(trained, folder)
@@ -178,6 +179,7 @@ def test_other_data_is_no_reason_to_go_on(trained, data, tmp_path, capsys):
     assert "cannot be resumed with resample 'D'" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_report")
 def test_built_in_series_are_forecast_without_a_table(tmp_path, capsys):
     assert run("forecast", *SMALL, "--accounts", 2, "--steps", 120, "--frequency", "D", "--folds",
                2, "--no-refit", "--out", tmp_path / "run") == 0  # fmt: skip
@@ -240,6 +242,7 @@ def test_names_are_told_from_text_and_lists():
         names(3, "known")
 
 
+@pytest.mark.usefixtures("no_report")
 def test_functions_do_what_the_command_does(data, tmp_path):
     job = options_from(ForecastJob, {
         "data": str(data), "time": "time", "value": "clicks", "series_id": "series",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import run
+from commands import run, without_report
 from PIL import Image
 
 from fastdl.callbacks import Callback
@@ -34,6 +34,14 @@ def write_images(folder: Path, each: int = 40, seed: int = 0) -> None:
             top, left = rng.integers(2, 12, 2)
             pixels[top : top + 12, left : left + 12, channel] += 150
             Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i}.png")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def judge_of_one_epoch():
+    """How well the judge's own network is trained is told by test_adversarial_features."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("fastdl.generation.judged._EPOCHS", (1, 1))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -176,10 +184,10 @@ class StopAfter(Callback):
             raise KeyboardInterrupt
 
 
-def test_a_run_goes_on_to_equal_bits_where_it_stopped(data, trained, tmp_path):
+@pytest.mark.usefixtures("no_report")
+def test_a_run_goes_on_to_equal_bits_where_it_stopped(trained, tmp_path):
     job = options_from(GANJob, json.loads((trained / "job.json").read_text())["job"], "job.json")
-    cut, whole = tmp_path / "cut", tmp_path / "whole"
-    train_gan(job, whole, verbose=False, callbacks=[StopAfter(0)])
+    cut = tmp_path / "cut"
     for step in (9, 0):  # in the second epoch
         begun = (cut / "checkpoints").is_dir()
         try:
@@ -187,17 +195,17 @@ def test_a_run_goes_on_to_equal_bits_where_it_stopped(data, trained, tmp_path):
         except KeyboardInterrupt:
             assert not (cut / "model.safetensors").exists()
     for name in ("model.safetensors", "features.safetensors", "generation.json"):
-        assert (cut / name).read_bytes() == (whole / name).read_bytes()
-        assert (trained / name).read_bytes() == (whole / name).read_bytes()
-    found, expected = (json.loads((f / "metrics.json").read_text()) for f in (cut, whole))
+        assert (cut / name).read_bytes() == (trained / name).read_bytes()
+    found, expected = (json.loads((f / "metrics.json").read_text()) for f in (cut, trained))
     for one in (found, expected):
         one["history"].pop("seconds")
         one["facts"].clear()
     assert found == expected
-    for path in (whole / "pictures").iterdir():
+    for path in (trained / "pictures").iterdir():
         assert (cut / "pictures" / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_finished_run_is_not_trained_again(data, trained, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(trained, folder)
@@ -226,6 +234,7 @@ def test_of_a_collapse_the_last_healthy_epoch_is_kept(data, tmp_path, monkeypatc
     assert "after epoch 2, the last healthy one" in outcome.events[1]["message"]
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Samples are alike." in page and "after epoch 2" in page
+    without_report(monkeypatch)
     healthy = GANJob(data=str(data), width=4, latent=4, epochs=2, judge=0, pictures=4)
     seen += [(1.0, {})] * 2
     train_gan(healthy, tmp_path / "two", verbose=False)
@@ -234,6 +243,7 @@ def test_of_a_collapse_the_last_healthy_epoch_is_kept(data, tmp_path, monkeypatc
         np.testing.assert_array_equal(one[name], array)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_images_without_classes(tmp_path, rng):
     folder = tmp_path / "flat"
     folder.mkdir()

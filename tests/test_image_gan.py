@@ -148,7 +148,8 @@ def test_training_goes_on_from_a_checkpoint(data, fitted, tmp_path):
     np.testing.assert_array_equal(whole.sample(3, random_state=0), fitted.sample(3, random_state=0))
 
 
-def test_held_out_images_judge(fitted, rng):
+def test_held_out_images_judge(fitted, monkeypatch):
+    monkeypatch.setattr("fastdl.generation.judged._EPOCHS", (2, 2))
     x, t = drawn(np.random.default_rng(9), 280)
     found = fitted.judge(x, NAMES[t], count=280)
     assert found["frechet"] > 0 and found["kernel"] > found["kernel_floor"]

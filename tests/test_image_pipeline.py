@@ -149,6 +149,7 @@ def test_only_pictures_of_the_run_are_read(trained, tmp_path):
     assert "bm90IHRvIGJlIHNob3du" not in (copied / "again.html").read_text()
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_run_goes_on_where_it_stopped(data, options, trained, tmp_path, capsys):
     folder = tmp_path / "run"
     asked = ("train-image", "--data", data, *OPTIONS, "--options", options, "--out", folder)
@@ -181,6 +182,7 @@ def _with_data(folder: Path, tmp_path: Path) -> Path:
     return begun
 
 
+@pytest.mark.usefixtures("no_report")
 def test_arrays_and_own_test_images_are_taken(tmp_path, rng):
     t = np.arange(60) % 2
     x = rng.integers(0, 80, (60, 8, 8)) + 150 * t[:, None, None]

@@ -24,15 +24,8 @@ from fastdl.data.split import split
 from fastdl.files import read_arrays
 from fastdl.job import Job, job_from
 
+pytestmark = pytest.mark.usefixtures("no_report")
 SMALL = ["--hidden", "8", "--embedding-dim", 4]
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """They take most of a small run's time, and have tests of their own."""
-    monkeypatch.setattr("fastdl.results.plot_run", lambda *_, **__: None)
-    monkeypatch.setattr("fastdl.results.write_page", lambda *_: None)
-    monkeypatch.setattr("fastdl.results._importance", lambda *_: None)
 
 
 def metrics_of(folder: Path) -> dict:
@@ -203,28 +196,32 @@ def test_warm_start_goes_on_from_another_run(days, tmp_path, capsys):
 
 
 # ---------------------------------------------------------------------------- kills and changes
-def command_line(days, out, *more):
+def asked(days, out, *more):
+    return ["train", "--model", "deepfm", *SMALL, "--data", days, "--epochs", 3, "--batch-size",
+            100, "--patience", 9, "--out", out, *more]  # fmt: skip
+
+
+def process_of(*arguments):
     code = "import sys; from fastdl.cli import main; from fastdl import pipeline; " \
            "pipeline._CHECKPOINT_SECONDS = 0.0; main(sys.argv[1:])"  # fmt: skip
-    options = ["train", "--model", "deepfm", *SMALL, "--data", days, "--epochs", 3,
-               "--batch-size", 100, "--patience", 9, "--out", out, *more]  # fmt: skip
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, options)],
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)],
                             stdout=subprocess.DEVNULL)  # fmt: skip
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_in_the_middle_of_an_epoch_and_resumed_to_equal_bits(days, tmp_path):
-    assert command_line(days, tmp_path / "whole").wait() == 0
-    cut = tmp_path / "cut"
+def test_killed_in_the_middle_of_an_epoch_and_resumed_to_equal_bits(days, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastdl.pipeline._CHECKPOINT_SECONDS", 0.0)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run(*asked(days, whole)) == 0  # what nothing kills need not be a process of its own
     kills = []
     for steps in (10, 60):  # in the first epoch, and in the second, of 48 steps each
-        process = command_line(days, cut, *(["--resume"] if kills else []))
+        process = process_of(*asked(days, cut, *(["--resume"] if kills else [])))
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
             files = checkpoint_files(cut / "checkpoints")
             if files and int(files[-1].stem.split("-")[1]) >= steps:
                 break
-            time.sleep(0.001)
+            time.sleep(0.004)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills.append(steps)
@@ -232,11 +229,12 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed_to_equal_bits(days, tmp_pa
     assert kills == [10, 60]
     _, known = read_arrays(checkpoint_files(cut / "checkpoints")[-1], "checkpoint")
     assert 60 <= known["progress"][1] < 144
-    assert command_line(days, cut, "--resume").wait() == 0
+    assert run(*asked(days, cut, "--resume")) == 0
     for name in ("model.safetensors", "features.json", "vocabularies.parquet"):
-        assert (cut / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    whole, resumed = (metrics_of(folder) for folder in (tmp_path / "whole", cut))
-    assert whole["test"] == resumed["test"] and whole["progressive"] == resumed["progressive"]
+        assert (cut / name).read_bytes() == (whole / name).read_bytes()
+    expected, resumed = (metrics_of(folder) for folder in (whole, cut))
+    assert expected["test"] == resumed["test"]
+    assert expected["progressive"] == resumed["progressive"]
 
 
 def interrupted(monkeypatch, epoch):

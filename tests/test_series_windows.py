@@ -261,6 +261,8 @@ def test_ten_thousand_series_are_not_copied(rng):
 
     values = rng.standard_normal((10_000, 1000), dtype=np.float32)
     series = SeriesSet.from_arrays(values, frequency="h")
+    stream = WindowStream(series[:5], WindowMaker(96, 24), per_epoch=64)
+    batches(stream, batch=64)  # which compiles, and that is slow while memory is traced
     tracemalloc.start()
     train, val = split_series(series, shares=(0.9, 0.1))
     stream = WindowStream(train, WindowMaker(96, 24), per_epoch=512)

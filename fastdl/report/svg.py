@@ -27,6 +27,7 @@ def inline_svg(
     ``name`` keeps the picture's ids apart from those of the page's other pictures, ``text`` is
     what readers hear who cannot see it. Letters stay text, in the page's font.
     """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     inks = {f"{part}__color": INK for part in ("text", "xtick", "ytick")}
@@ -38,7 +39,8 @@ def inline_svg(
         draw(ax)
         figure.patch.set_visible(False)
         written = io.StringIO()
-        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+        # savefig would draw it a second time, for a layout that drawing makes anyway
+        FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None, "Creator": None})
     return _embedded(written.getvalue(), name, text)
 
 

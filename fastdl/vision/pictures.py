@@ -28,7 +28,8 @@ def write_png(path: Path, pixels: NDArray[np.uint8], largest: int | None = LARGE
     image = pillow_image(pixels)
     if largest is not None and max(image.size) > largest:
         image.thumbnail((largest, largest))
-    write_image(path, image, format="PNG", optimize=True)
+    # Pillow's optimize, level 9, made a grid of an epoch 6 % smaller in 0.44 s in place of 0.065
+    write_image(path, image, format="PNG", compress_level=7)
 
 
 def pillow_image(pixels: NDArray[np.uint8]) -> Image:
