@@ -27,7 +27,8 @@ from .patches import (
     unit_size,
 )
 from .tile import WIDE
-from .vectors import lanes
+from .tile_taps import PATCH, TAPS, taps_weights
+from .vectors import at, lanes
 
 KERNELS = ("conv2d_backward_weights",)
 
@@ -71,8 +72,9 @@ def _copy_columns(x, first, step, n, width, out):  # type: ignore[no-untyped-def
 
 @jit(apart=True)
 def _weights_task(
-    task, cut, size, step, x, dout, steps, stride, padding, extent, each, direct, sums, bias_sums
-):  # type: ignore[no-untyped-def]
+    task, cut, size, step, x, dout, steps, stride, padding, extent, each, all_taps, direct, sums,
+    bias_sums,
+):  # type: ignore[no-untyped-def]  # fmt: skip
     """One chunk's sums of dW, for some blocks of columns; sums (chunks, G, T C / G, Kp)."""
     chunks, parts = cut
     chunk, part = task // parts, task % parts
@@ -113,6 +115,10 @@ def _weights_task(
             d, d0 = held, 0
         for p in range(0, n, NEAR):
             own, add = pixels[p : min(p + NEAR, n)], unit > first_unit or p > 0
+            if all_taps:
+                taps_weights(at(source, first), at(own, 0), own.size, WS * step, at(d, d0 + p * K),
+                             K, add, at(result, chunk * n_steps * Kp), Kp)  # fmt: skip
+                continue
             for j in range(total * part // parts, total * (part + 1) // parts):
                 g, k = j // blocks, j % blocks * block
                 columns, right, at_right, apart = min(block, Kp - k), d, d0 + p * K + g * Kg + k, K
@@ -184,6 +190,8 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     Kp = rounded(Kg, vector)
     size = unit_size(N, OH, OW, C * stride[0] * stride[1])
     units = pieces(N, size[0]) * pieces(OH, size[1])
+    near = dilation[0] == 1 and dilation[1] == 1 and G == 1 and not each
+    all_taps = near and n_steps == TAPS and PATCH[0] == KH and Kp == vector
     # few chunks of some columns each: the sums of all chunks have to be written and read again
     blocks = G * pieces(Kg, block_width(Kg, 1 if each else WIDE, vector))
     parts = min(blocks, MOST_PARTS)
@@ -195,11 +203,11 @@ def conv2d_backward_weights(x, dout, stride, padding, dilation, groups, dW, db):
     if small:
         for task in range(chunks * parts):
             _weights_task(task, cut, size, step, x, dout, steps, stride, padding, extent, each,
-                          direct, sums, bias_sums)  # fmt: skip
+                          all_taps, direct, sums, bias_sums)  # fmt: skip
     else:
         before = set_task_size(1)
         for task in prange(chunks * parts):  # each task owns a chunk's sums of some columns
             _weights_task(np.int64(task), cut, size, step, x, dout, steps, stride, padding, extent,
-                          each, direct, sums, bias_sums)  # fmt: skip
+                          each, all_taps, direct, sums, bias_sums)  # fmt: skip
         set_task_size(before)
     join_chunks(small, sums, bias_sums, dW, db)
