@@ -69,19 +69,35 @@ class OwnCopies(JITCodeLibrary):
     _is_kernel = False  # whether Python calls it
 
     def finalize(self) -> None:
+        self._raise_if_finalized()
         self._is_kernel = any(map(_is_wrapper_of_kernel, self._final_module.functions))
         if self._is_kernel:
-            libraries: list[Any] = []
-            _add_with_their_own(self._linking_libraries, libraries)
-            # LLVM leaves out what nothing has called so far
-            self._linking_libraries = libraries[::-1]
+            self._link_all(self._final_module)
+            self._linking_libraries = []
             super().finalize()
         else:
-            self._raise_if_finalized()
             _set_linkage(self._final_module, "external", "linkonce_odr")
             self._shared_module = self._final_module
             self._finalize_dynamic_globals()
             self._finalized = True
+
+    def _link_all(self, module: Any) -> None:
+        """Add to the module all that this library calls."""
+        libraries: list[Any] = []
+        _add_with_their_own(self._linking_libraries, libraries)
+        for library in reversed(libraries):  # LLVM leaves out what nothing has called so far
+            self._reload_init.update(library._reload_init)
+            own = library._shared_module if _is_helper(library) else None
+            module.link_in(own or library._get_module_for_linking(), preserve=True)
+
+    def _get_module_for_linking(self) -> Any:
+        """What a library of numba's own kind links: a helper with all that it calls."""
+        found = super()._get_module_for_linking()
+        if not _is_helper(self):
+            return found
+        whole = found.clone()
+        self._link_all(whole)
+        return whole
 
     def _finalize_final_module(self) -> None:
         if self._shared_module is None:  # compiled, not loaded from the cache
@@ -102,11 +118,15 @@ def _is_wrapper_of_kernel(function: Any) -> bool:
     return function.name.startswith(_WRAPPER) and _LOOP not in function.name
 
 
+def _is_helper(library: Any) -> bool:
+    return isinstance(library, OwnCopies) and not library._is_kernel
+
+
 def _add_with_their_own(libraries: list[Any], found: list[Any]) -> None:
     """To found: libraries that are not in it, each behind those that it links itself."""
     for library in libraries:
         if library not in found:
-            if isinstance(library, OwnCopies) and not library._is_kernel:
+            if _is_helper(library):
                 _add_with_their_own(library._linking_libraries, found)
             found.append(library)
 

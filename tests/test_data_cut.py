@@ -215,7 +215,8 @@ def test_a_line_longer_than_a_block(write, monkeypatch):
     content = "label,a\n1,short\n0," + "x" * 5000 + "\n1,y\n"
     compare(write("log.csv", content), cut_pieces=[True, True])
     monkeypatch.setattr(cut, "_LONGEST_LINE", 2000)
-    compare(write("log.csv", content), cut_pieces=[False])
+    pieces = compare(write("log.csv", content))
+    assert not isinstance(pieces[-1], CutTable)  # of one before it, if one thread reads and cuts
 
 
 FIELDS = st.one_of(
