@@ -35,6 +35,6 @@ def require_complete(folder: Path, file: str) -> None:
     for name in (MODEL, file):
         if not (folder / name).is_file():
             raise FileNotFoundError(
-                f"The run folder {folder} is incomplete: it has no {name}. If `fastdl {command}` "
-                "was interrupted, the same command with --resume goes on."
+                f"The run folder {folder} is incomplete: it has no {name}; `fastdl {command}` "
+                "makes one, and with --resume goes on where one was cut off."
             )

@@ -62,7 +62,7 @@ def _train_images(dtype: Any) -> None:
     ads, rng = generate_ads(24, 24), np.random.default_rng(0)
     # so small, they still run convolutions in every way
     small: dict[str, dict[str, Any]] = {
-        "adimagecnn": {"widths": (4,)},
+        "adimagecnn": {"widths": (4, 16)},  # pools of any channels, and of whole vectors
         "resnet": {"depth": 8, "width": 4},
         "mobilenet": {"width": 0.125},
     }

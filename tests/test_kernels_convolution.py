@@ -117,7 +117,7 @@ LARGE = [  # enough work for two threads, and more than one unit of pixels
     Case(13, (29, 28), 32, 1, 1, (5, 3), (2, 2)),
     Case(2, (9, 9), 1, 130, 300, padding=(1, 1)),
     *(
-        Case(9, (31, 30), 1, 3, columns, (3, 3), stride, padding)  # see tile_taps
+        Case(20, (31, 30), 1, 3, columns, (3, 3), stride, padding)  # see tile_taps
         for columns in (5, 16, 40)
         for stride, padding in (((1, 1), (1, 1)), ((2, 1), (0, 0)))
     ),
