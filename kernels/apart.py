@@ -65,6 +65,7 @@ class OwnCopies(JITCodeLibrary):
     """
 
     _shared_module: Any
+    _linking_libraries: list[Any]
 
     _is_kernel = False  # whether Python calls it
 
