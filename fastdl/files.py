@@ -80,12 +80,13 @@ def read_described(
         raise ValueError(f"{path} is damaged: {error!r}{advice}") from None
 
 
-def entry_of(path: Path, key: str) -> dict[str, Any]:
-    """An object of a JSON file that is there for people; empty where it is gone or changed."""
+def entries_of(path: Path, *keys: str) -> list[dict[str, Any]]:
+    """Objects of a JSON file that is there for people; empty where it is gone or changed."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))[key])
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return [dict(known[key]) for key in keys]
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        return [{} for _ in keys]
 
 
 def check_version(version: Any, name: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from .files import FORMAT_VERSION, check_version, write_json
+from .files import read_described, write_described
 
 JOB = "job.json"
 
@@ -27,19 +27,15 @@ class Options:
 
     def save(self, folder: Path) -> None:
         """Write job.json into a run folder."""
-        write_json(folder / JOB, {"format_version": FORMAT_VERSION, "job": self.to_dict()})
+        write_described(folder / JOB, {"job": self.to_dict()})
 
     def check_same(self, folder: Path) -> None:
         """ValueError where the run in a folder was asked for something else."""
         path = folder / JOB
         if not path.is_file():
             return
-        try:
-            known = json.loads(path.read_text(encoding="utf-8"))
-            version, theirs = known["format_version"], dict(known["job"])
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{path} is damaged; train anew in another folder.") from None
-        check_version(version, str(path))
+        advice = "; train anew in another folder."
+        theirs = read_described(path, lambda known: dict(known["job"]), advice)
         mine = self.to_dict()
         for name in mine:
             if name not in self.may_change and theirs.get(name) != mine[name]:

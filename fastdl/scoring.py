@@ -18,7 +18,7 @@ from .data.fetch import column_of
 from .data.formats import resolve_format
 from .data.learners import distinct
 from .data.parts import Paths, find_parts
-from .files import FORMAT_VERSION, check_version, write_atomically, write_json
+from .files import read_described, write_atomically, write_described
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .runs import LOG as ENCODER
 from .runs import METRICS, MODEL, require_complete
@@ -75,12 +75,9 @@ def load_model(
     network = load(folder / MODEL)
     if not isinstance(network, CTRPredictionNetwork | CTRModel):
         raise ValueError(f"{folder / MODEL} holds a {type(network).__name__}, not a CTR network.")
-    try:
-        known = json.loads((folder / ENCODER).read_text(encoding="utf-8"))
-        version, described, log_format = (known[k] for k in ("format_version", "encoder", "format"))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-        raise ValueError(f"{folder / ENCODER} is damaged; train again.") from None
-    check_version(version, str(folder / ENCODER))
+    described, log_format = read_described(
+        folder / ENCODER, lambda known: (known["encoder"], known["format"]), "; train again."
+    )
     encoder: Any
     if isinstance(network, CTRModel):
         encoder = FeatureEncoder.load(folder) if described == FEATURES else None
@@ -102,8 +99,8 @@ def save_encoder(
         encoder.save(folder)
     else:
         described = encoder.to_dict()
-    write_json(folder / ENCODER, {"format_version": FORMAT_VERSION, "encoder": described,
-                                  "format": log_format, "click_rate": rate})  # fmt: skip
+    content = {"encoder": described, "format": log_format, "click_rate": rate}
+    write_described(folder / ENCODER, content)
 
 
 def click_rate(folder: str | os.PathLike[str]) -> float:

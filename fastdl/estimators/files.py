@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checkpoint import save
-from ..files import entry_of, read_described, write_described
+from ..files import entries_of, read_described, write_described
 from ..models.ctr import BY_NAME, CTRModel
 from ..runs import METRICS, MODEL
 from ..schedules import Schedule, from_description
@@ -102,7 +102,7 @@ def _known(known: dict[str, Any]) -> dict[str, Any]:
 
 def _of_run(folder: Path, model: CTRModel, encoder: Any, format: str | None) -> dict[str, Any]:
     """The same of a folder by ``fastdl train``, whose labels are 0 and 1."""
-    job, history = (entry_of(folder / METRICS, key) for key in ("job", "history"))
+    job, history = entries_of(folder / METRICS, "job", "history")
     names = [column.name for column in encoder.columns_]
     options = {name: getattr(model, name) for name in model.options}
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..files import entry_of, read_described, write_described
+from ..files import entries_of, read_described, write_described
 from ..generation.trained import load_gan
 from ..options import JOB
 from ..runs import METRICS
@@ -55,9 +55,7 @@ def _of_run(folder: Path) -> dict[str, Any]:
     """Parameters and epochs of a run of ``fastdl train-gan``, as far as its files still tell."""
     from .image_gan import AdImageGAN
 
-    history, job = (
-        entry_of(folder / name, key) for name, key in ((METRICS, "history"), (JOB, "job"))
-    )
+    (history,), (job,) = entries_of(folder / METRICS, "history"), entries_of(folder / JOB, "job")
     own = AdImageGAN._parameter_defaults()
     found = {name: value for name, value in job.items() if name in own}
     if "fit" in job:

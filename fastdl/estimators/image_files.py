@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checkpoint import save
-from ..files import entry_of, read_described, write_described
+from ..files import entries_of, read_described, write_described
 from ..models.image import BY_NAME
 from ..runs import METRICS, MODEL
 from ..schedules import from_description
@@ -72,5 +72,5 @@ def _known(known: dict[str, Any]) -> dict[str, Any]:
 
 def _of_run(folder: Path) -> dict[str, Any]:
     """The epochs of a run of ``fastdl train-image``."""
-    history = entry_of(folder / METRICS, "history")
+    (history,) = entries_of(folder / METRICS, "history")
     return {"history_": history, "n_iter_": len(history.get("epoch", ()))}

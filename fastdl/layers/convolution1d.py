@@ -12,12 +12,13 @@ from ..initializers import get_initializer
 from ..memory import step_array
 from ..validation import as_real, check_batch, check_size
 from .activation import before_relu
-from .base import Layer, ops, required
+from .base import ops, required
+from .convolution_products import GradientsApart
 
 ONE = (1, 1)
 
 
-class Conv1D(Layer):
+class Conv1D(GradientsApart):
     """out[t, k] = b[k] + sum over c, j of W[k, c, j] x[t - (kernel_size - 1 - j) dilation, c].
 
     The cross-correlation over time of x (B, T, in_channels) with zeros before the first step, so
@@ -94,17 +95,7 @@ class Conv1D(Layer):
 
     def backward(self, dout: ArrayLike) -> np.ndarray:
         """dx (B, T, in_channels); sets dW and db."""
-        x, d = self._before(dout)
-        self._parameter_gradients(x, d)
-        return self._dx(x, d)
-
-    def backward_parameters(self, dout: ArrayLike) -> None:
-        """Sets dW and db only."""
-        self._parameter_gradients(*self._before(dout))
-
-    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
-        """dx only."""
-        return self._dx(*self._before(dout))
+        return super().backward(dout)
 
     def _before(self, dout: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """x, and the gradient before the activation, as images (B, 1, T, channels)."""

@@ -34,7 +34,41 @@ def few_channels(channels: int, groups: int, tile: int, dtype: np.dtype[Any]) ->
     return groups == 1 and few and (channels == 1 or not tile)
 
 
-class Convolution(Layer):
+class GradientsApart(Layer):
+    """Base of layers whose dx and parameters' gradients are products of their own.
+
+    A subclass defines ``_before``, what both need of x and dout, ``_parameter_gradients`` and
+    ``_dx``.
+    """
+
+    def backward(self, dout: ArrayLike) -> np.ndarray:
+        """dx for dout; sets dW and db."""
+        x, d = self._before(dout)
+        self._parameter_gradients(x, d)
+        return self._dx(x, d)
+
+    def backward_parameters(self, dout: ArrayLike) -> None:
+        """Sets dW and db only."""
+        self._parameter_gradients(*self._before(dout))
+
+    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
+        """dx only."""
+        return self._dx(*self._before(dout))
+
+    def _before(self, dout: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """The last x, and the gradient before the activation."""
+        raise NotImplementedError
+
+    def _dx(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """The gradient at x, in the shape that forward was given."""
+        raise NotImplementedError
+
+    def _parameter_gradients(self, x: np.ndarray, d: np.ndarray) -> None:
+        """Set dW and db."""
+        raise NotImplementedError
+
+
+class Convolution(GradientsApart):
     """Base of the convolution layers; W (map channels, image channels / groups, KH, KW).
 
     ``of_images`` and ``of_maps`` say what the two products that are not of the weights run in the
@@ -123,20 +157,6 @@ class Convolution(Layer):
             )
         return d
 
-    def backward(self, dout: ArrayLike) -> np.ndarray:
-        """dx for dout; sets dW and db."""
-        x, d = self._before(dout)
-        self._parameter_gradients(x, d)
-        return self._dx(x, d)
-
-    def backward_parameters(self, dout: ArrayLike) -> None:
-        """Sets dW and db only."""
-        self._parameter_gradients(*self._before(dout))
-
-    def backward_inputs(self, dout: ArrayLike) -> np.ndarray:
-        """dx only."""
-        return self._dx(*self._before(dout))
-
     def _before(self, dout: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """The last x, and the gradient before the activation."""
         out = required(self._out, self)
@@ -144,14 +164,6 @@ class Convolution(Layer):
         if self.activation == "relu" and not has_passed(out, d):
             d = before_relu(out, d)
         return required(self.x, self), d
-
-    def _dx(self, x: np.ndarray, d: np.ndarray) -> np.ndarray:
-        """The gradient at x (N, H, W, in_channels), in the shape of images."""
-        raise NotImplementedError
-
-    def _parameter_gradients(self, x: np.ndarray, d: np.ndarray) -> None:
-        """Set dW and db."""
-        raise NotImplementedError
 
     def _bias(self) -> np.ndarray:
         found: np.ndarray = self.b if self.bias else np.empty(0, self.dtype)
