@@ -18,7 +18,7 @@ from .data.fetch import column_of
 from .data.formats import resolve_format
 from .data.learners import distinct
 from .data.parts import Paths, find_parts
-from .files import read_described, write_atomically, write_described
+from .files import entries_of, read_described, write_atomically, write_described
 from .models.ctr import CTRModel, CTRPredictionNetwork
 from .runs import LOG as ENCODER
 from .runs import METRICS, MODEL, require_complete
@@ -205,7 +205,5 @@ def _by_value(y: np.ndarray, probability: np.ndarray, column: ChunkedArray) -> d
 
 def _job(folder: Path) -> dict[str, Any]:
     """What the training was asked for, as far as the run folder still tells."""
-    try:
-        return dict(json.loads((folder / METRICS).read_text(encoding="utf-8"))["job"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    (found,) = entries_of(folder / METRICS, "job")
+    return found

@@ -155,7 +155,7 @@ def _compiled(vectors: int, each: bool, height: int = ROWS, ahead: bool = False)
     return tile_ahead if ahead else tile
 
 
-def _plain_square(a, a_step, b, out, out_step):  # type: ignore[no-untyped-def]
+def _plain_vectors(a, a_step, b, out, out_step):  # type: ignore[no-untyped-def]
     depth = BYTES // a.itemsize
     for i in range(ROWS):
         row = out[i * out_step : i * out_step + depth]
@@ -164,7 +164,7 @@ def _plain_square(a, a_step, b, out, out_step):  # type: ignore[no-untyped-def]
             row += a[i * a_step + k] * b[k * depth : (k + 1) * depth]
 
 
-def _compiled_square() -> Any:
+def _compiled_vectors() -> Any:
     """ROWS rows of a vector each times a square matrix of vectors, without a loop or a table."""
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -198,4 +198,4 @@ tile_square = _make(4, False, SQUARE, True)
 tile_each = _make(1, True)
 # out[i out_step + j] = sum over k of a[i a_step + k] b[k, j], where k and j are a vector's lanes:
 # products too short for the others, which take twice the time for them
-tile_of_vectors = _compiled_square() if numba_is_compiling() else _plain_square
+tile_of_vectors = _compiled_vectors() if numba_is_compiling() else _plain_vectors
